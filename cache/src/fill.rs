@@ -1,0 +1,242 @@
+//! A fill: permission to fetch and store for one key and variant. Finished by consuming it, abandoned by dropping it.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use http::header::{CONTENT_LENGTH, ETAG};
+use http::{HeaderValue, StatusCode};
+use sha2::{Digest, Sha256};
+
+use crate::cache::Shared;
+use crate::flight::{Flight, Progress, Streaming, Waiter};
+use crate::page::{Content, HIT_FOR_MISS_LIFE, Slot, Trouble};
+use crate::stored::StoredResponse;
+use crate::{CacheKey, DeclineReason, Moment, Room, Variant, backoff};
+
+/// Permission to fetch and store for one key and variant; exactly one exists at a time.
+///
+/// It ends as stored ([`Fill::begin`], then [`Filling::finish`]), renewed by a 304, declined with a reason, failed, or
+/// abandoned by dropping it, which a panic does too.
+#[derive(Debug)]
+pub struct Fill<F: Clone> {
+    hold: Hold<F>,
+    old: Option<Arc<StoredResponse>>,
+}
+
+/// What a fill holds: the place among the fills in flight. Its drop lets go of it.
+#[derive(Debug)]
+struct Hold<F: Clone> {
+    shared: Arc<Shared<F>>,
+    key: CacheKey,
+    variant: Variant,
+    flight: Arc<Flight<F>>,
+    held: bool,
+    /// What those who wait are told when nothing else has been said.
+    unfinished: bool,
+}
+
+impl<F: Clone> Hold<F> {
+    /// Changes the page and lets go, in one step under the lock of the key; then tells those who wait.
+    fn release(&mut self, content: Option<Content>, news: Option<Progress<F>>) {
+        let mut shard = self.shared.flights.lock(self.key.as_bytes());
+        if let Some(content) = content {
+            self.shared.store.put(&self.key, Slot { variant: self.variant.clone(), content });
+        }
+        shard.end(&self.key, &self.flight);
+        self.held = false;
+        drop(shard);
+        if let Some(news) = news {
+            self.unfinished = false;
+            self.flight.publish(news);
+        }
+        self.shared.store.settle();
+    }
+
+    /// Counts a failed revalidation of what is stored; the next may begin after a back-off.
+    fn note_failure(&self, now: Moment, jitter: f64) {
+        let _shard = self.shared.flights.lock(self.key.as_bytes());
+        if let Some(page) = self.shared.store.get(self.key.as_bytes())
+            && let Some(Content::Stored(_, trouble)) = page.find(&self.variant)
+        {
+            trouble.failed(now.monotonic + backoff(trouble.failures() + 1, jitter));
+        }
+    }
+
+    fn mark_declined(&mut self, reason: DeclineReason, now: Moment, news: Option<Progress<F>>) {
+        self.release(Some(Content::Declined(reason, now.monotonic + HIT_FOR_MISS_LIFE)), news);
+    }
+}
+
+impl<F: Clone> Drop for Hold<F> {
+    fn drop(&mut self) {
+        if self.held {
+            self.release(None, None);
+        }
+        if self.unfinished {
+            self.flight.publish(Progress::Abandoned);
+        }
+    }
+}
+
+impl<F: Clone> Fill<F> {
+    pub(crate) fn new(
+        shared: Arc<Shared<F>>,
+        key: CacheKey,
+        variant: Variant,
+        flight: Arc<Flight<F>>,
+        old: Option<Arc<StoredResponse>>,
+    ) -> Fill<F> {
+        Fill { hold: Hold { shared, key, variant, flight, held: true, unfinished: true }, old }
+    }
+
+    /// Someone who shares the result.
+    pub fn waiter(&self) -> Waiter<F> {
+        self.hold.flight.join()
+    }
+
+    /// The old response, whose validators the fetch may use.
+    pub fn old(&self) -> Option<&Arc<StoredResponse>> {
+        self.old.as_ref()
+    }
+
+    /// The response begins and will be kept: everyone who waits gets its head and reads its growing body. A body that is
+    /// announced as longer than `max_body` is declined instead.
+    ///
+    /// # Errors
+    ///
+    /// The reason, when it was declined; those who waited have been told.
+    pub fn begin(self, head: crate::ResponseHead, received: Moment) -> Result<Filling<F>, DeclineReason> {
+        let announced = head.fields.get(&CONTENT_LENGTH).and_then(|v| v.to_str().ok()?.parse::<u64>().ok());
+        if announced.is_some_and(|length| length > self.hold.shared.max_body) {
+            self.decline(DeclineReason::TooLarge, received);
+            return Err(DeclineReason::TooLarge);
+        }
+        let streaming = Streaming::new(head, received);
+        let mut hold = self.hold;
+        hold.unfinished = false;
+        hold.flight.publish(Progress::Streaming(streaming.clone()));
+        Ok(Filling { hold, digest: wants_etag(&streaming).then(Sha256::new), streaming, ended: false })
+    }
+
+    /// The handler confirmed the old response with `not_modified`; it is good for another window. None when there was
+    /// nothing to confirm, which abandons the fill.
+    pub fn renew(mut self, not_modified: &crate::ResponseHead, received: Moment) -> Option<Arc<StoredResponse>> {
+        let renewed = Arc::new(self.old.as_ref()?.renewed(not_modified, received));
+        let content = Content::Stored(Arc::clone(&renewed), Arc::new(Trouble::default()));
+        self.hold.release(Some(content), Some(Progress::Renewed(Arc::clone(&renewed))));
+        Some(renewed)
+    }
+
+    /// The answer is not kept: those who wait go at once, each on its own, and so does whoever comes within
+    /// [`HIT_FOR_MISS_LIFE`]. An old response is removed.
+    pub fn decline(mut self, reason: DeclineReason, now: Moment) {
+        self.hold.mark_declined(reason, now, Some(Progress::Declined(reason)));
+    }
+
+    /// The handler failed: those who wait learn how; an old response stays, and the next attempt waits. `jitter` (0 to 1)
+    /// spreads the back-off.
+    pub fn fail(mut self, failure: F, now: Moment, jitter: f64) {
+        self.hold.note_failure(now, jitter);
+        self.hold.release(None, Some(Progress::Failed(failure)));
+    }
+}
+
+/// What became of a piece.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Pushed {
+    /// It is kept.
+    Kept,
+    /// The body has outgrown `max_body`: it goes on to those who read it and will not be stored.
+    LetGo,
+}
+
+/// A fill whose response has begun.
+#[derive(Debug)]
+pub struct Filling<F: Clone> {
+    hold: Hold<F>,
+    streaming: Streaming,
+    digest: Option<Sha256>,
+    ended: bool,
+}
+
+impl<F: Clone> Filling<F> {
+    /// Adds a piece of the body.
+    pub fn push(&mut self, piece: Bytes, now: Moment) -> Pushed {
+        if let Some(digest) = &mut self.digest {
+            digest.update(&piece);
+        }
+        let body = self.streaming.body();
+        body.push(piece);
+        if self.hold.held && body.length() > self.hold.shared.max_body {
+            self.digest = None;
+            self.hold.mark_declined(DeclineReason::TooLarge, now, None);
+            self.streaming.body().let_go();
+        }
+        if self.hold.held { Pushed::Kept } else { Pushed::LetGo }
+    }
+
+    /// Once it is not kept any more: waits until its readers have room for more, or are gone.
+    pub async fn room(&self) -> Room {
+        self.streaming.body().room().await
+    }
+
+    /// Once it is not kept any more: cuts readers that hold it back and read less than `least` bytes since the last call.
+    pub fn cut_laggards(&self, least: u64) {
+        self.streaming.body().cut_laggards(least);
+    }
+
+    /// The body is whole. It is stored, unless it was let go.
+    pub fn finish(mut self) -> Pushed {
+        self.ended = true;
+        if !self.hold.held {
+            self.streaming.body().finish(None);
+            return Pushed::LetGo;
+        }
+        let body = self.streaming.body().assemble();
+        let etag = self.digest.take().and_then(|digest| entity_tag(&digest.finalize()));
+        let stored = StoredResponse::new(self.streaming.head().clone(), body.clone(), self.streaming.received(), etag);
+        self.hold.release(Some(Content::Stored(Arc::new(stored), Arc::new(Trouble::default()))), None);
+        self.streaming.body().finish(Some(body));
+        Pushed::Kept
+    }
+
+    /// The body ended before it was whole: nothing is stored, its readers are cut, an old response stays and the next
+    /// attempt waits. `jitter` (0 to 1) spreads the back-off.
+    pub fn fail(self, now: Moment, jitter: f64) {
+        if self.hold.held {
+            self.hold.note_failure(now, jitter);
+        }
+        // The rest is what dropping does.
+    }
+}
+
+impl<F: Clone> Drop for Filling<F> {
+    fn drop(&mut self) {
+        if !self.ended {
+            // Released first: whoever is cut and comes back finds no fill that can only end in the same cut.
+            if self.hold.held {
+                self.hold.release(None, None);
+            }
+            self.streaming.body().cut();
+        }
+    }
+}
+
+/// Successful answers with a body get an entity tag when the handler gave none.
+fn wants_etag(streaming: &Streaming) -> bool {
+    let head = streaming.head();
+    head.status.is_success() && head.status != StatusCode::NO_CONTENT && !head.fields.contains(&ETAG)
+}
+
+/// A strong entity tag from the digest of a body: its first 128 bits in hexadecimal, which no two bodies share.
+fn entity_tag(digest: &[u8]) -> Option<HeaderValue> {
+    let mut tag = String::with_capacity(34);
+    tag.push('"');
+    for byte in digest.iter().take(16) {
+        for nibble in [byte >> 4, byte & 15] {
+            tag.push(char::from_digit(nibble.into(), 16)?);
+        }
+    }
+    tag.push('"');
+    HeaderValue::from_str(&tag).ok()
+}

@@ -1,0 +1,187 @@
+//! Fills in flight: at most one per key and variant, and those who wait for it.
+
+use std::collections::HashMap;
+use std::hash::BuildHasher;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use tokio::sync::watch;
+
+use crate::stored::StoredResponse;
+use crate::{BodyReader, CacheKey, DeclineReason, GrowingBody, Moment, ResponseHead, Variant};
+
+/// Most requests that may wait for one fill before its response begins.
+pub const MAX_WAITERS: usize = 65_536;
+
+/// A response that is being filled: its head is there, its body grows.
+#[derive(Clone, Debug)]
+pub struct Streaming {
+    head: Arc<ResponseHead>,
+    received: Moment,
+    body: Arc<GrowingBody>,
+}
+
+impl Streaming {
+    pub(crate) fn new(head: ResponseHead, received: Moment) -> Streaming {
+        Streaming { head: Arc::new(head), received, body: GrowingBody::new() }
+    }
+
+    /// Status and fields.
+    pub fn head(&self) -> &ResponseHead {
+        &self.head
+    }
+
+    /// When the head arrived.
+    pub fn received(&self) -> Moment {
+        self.received
+    }
+
+    /// The body.
+    pub fn body(&self) -> &Arc<GrowingBody> {
+        &self.body
+    }
+
+    /// A reader from the first byte; none when the body turned out too large to be kept and its beginning is gone.
+    pub fn reader(&self) -> Option<BodyReader> {
+        self.body.reader()
+    }
+}
+
+/// How far a fill has come.
+#[derive(Clone, Debug)]
+pub(crate) enum Progress<F> {
+    Asking,
+    Streaming(Streaming),
+    Renewed(Arc<StoredResponse>),
+    Declined(DeclineReason),
+    Failed(F),
+    Abandoned,
+}
+
+/// One fill in flight, as those who wait for it see it.
+#[derive(Debug)]
+pub(crate) struct Flight<F> {
+    progress: watch::Sender<Progress<F>>,
+    waiters: AtomicUsize,
+}
+
+impl<F: Clone> Flight<F> {
+    pub(crate) fn new() -> Arc<Flight<F>> {
+        Arc::new(Flight { progress: watch::Sender::new(Progress::Asking), waiters: AtomicUsize::new(0) })
+    }
+
+    pub(crate) fn publish(&self, progress: Progress<F>) {
+        self.progress.send_replace(progress);
+    }
+
+    pub(crate) fn join(self: &Arc<Self>) -> Waiter<F> {
+        let crowded = self.waiters.fetch_add(1, Ordering::AcqRel) >= MAX_WAITERS;
+        Waiter { flight: Arc::clone(self), progress: self.progress.subscribe(), crowded }
+    }
+}
+
+/// Someone who shares the result of a fill. Dropping it is how a visitor stops waiting.
+#[derive(Debug)]
+pub struct Waiter<F> {
+    flight: Arc<Flight<F>>,
+    progress: watch::Receiver<Progress<F>>,
+    crowded: bool,
+}
+
+/// What became of a fill, for those who waited.
+#[derive(Clone, Debug)]
+pub enum Awaited<F> {
+    /// Its response has begun.
+    Streaming(Streaming),
+    /// The handler confirmed the old response (304).
+    Renewed(Arc<StoredResponse>),
+    /// It is not kept: go on your own.
+    Declined(DeclineReason),
+    /// The handler failed.
+    Failed(F),
+    /// It was given up: look up once more.
+    Abandoned,
+    /// More than [`MAX_WAITERS`] wait already.
+    Crowded,
+}
+
+impl<F: Clone> Waiter<F> {
+    /// Waits for the fill's response to begin or for the fill to end. It always ends: a fill that is dropped, by a panic
+    /// too, is abandoned.
+    pub async fn wait(mut self) -> Awaited<F> {
+        if self.crowded {
+            return Awaited::Crowded;
+        }
+        match self.progress.wait_for(|progress| !matches!(progress, Progress::Asking)).await.as_deref() {
+            Ok(Progress::Streaming(streaming)) => Awaited::Streaming(streaming.clone()),
+            Ok(Progress::Renewed(response)) => Awaited::Renewed(Arc::clone(response)),
+            Ok(Progress::Declined(reason)) => Awaited::Declined(*reason),
+            Ok(Progress::Failed(failure)) => Awaited::Failed(failure.clone()),
+            Ok(Progress::Asking | Progress::Abandoned) | Err(_) => Awaited::Abandoned,
+        }
+    }
+}
+
+impl<F> Drop for Waiter<F> {
+    fn drop(&mut self) {
+        self.flight.waiters.fetch_sub(1, Ordering::AcqRel);
+    }
+}
+
+/// The fills in flight, in shards, each with its own brief lock. The lock of a key also orders the changes of its page.
+#[derive(Debug)]
+pub(crate) struct Flights<F> {
+    shards: Box<[Mutex<Shard<F>>]>,
+    hasher: std::hash::RandomState,
+}
+
+#[derive(Debug)]
+pub(crate) struct Shard<F>(HashMap<CacheKey, Vec<InFlight<F>>>);
+
+type InFlight<F> = (Variant, Arc<Flight<F>>);
+
+impl<F: Clone> Flights<F> {
+    const SHARDS: usize = 64;
+
+    pub(crate) fn new() -> Flights<F> {
+        let shards = (0..Self::SHARDS).map(|_| Mutex::new(Shard(HashMap::new()))).collect();
+        Flights { shards, hasher: std::hash::RandomState::new() }
+    }
+
+    /// Locks the part that holds `key`. What it guards is whole after every operation, so a panic elsewhere is no reason to
+    /// stop.
+    pub(crate) fn lock(&self, key: &[u8]) -> MutexGuard<'_, Shard<F>> {
+        let hash = self.hasher.hash_one(key);
+        let index = usize::try_from(hash % Self::SHARDS as u64).unwrap_or(0);
+        self.shards[index].lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Number of fills in flight.
+    pub(crate) fn len(&self) -> usize {
+        self.shards
+            .iter()
+            .map(|shard| shard.lock().unwrap_or_else(PoisonError::into_inner).0.values().map(Vec::len).sum::<usize>())
+            .sum()
+    }
+}
+
+impl<F: Clone> Shard<F> {
+    pub(crate) fn find(&self, key: &[u8], variant: &Variant) -> Option<&Arc<Flight<F>>> {
+        self.0.get(key)?.iter().find(|(v, _)| v == variant).map(|(_, flight)| flight)
+    }
+
+    pub(crate) fn begin(&mut self, key: CacheKey, variant: Variant) -> Arc<Flight<F>> {
+        let flight = Flight::new();
+        self.0.entry(key).or_default().push((variant, Arc::clone(&flight)));
+        flight
+    }
+
+    pub(crate) fn end(&mut self, key: &CacheKey, flight: &Arc<Flight<F>>) {
+        if let Some(flights) = self.0.get_mut(key) {
+            flights.retain(|(_, other)| !Arc::ptr_eq(other, flight));
+            if flights.is_empty() {
+                self.0.remove(key);
+            }
+        }
+    }
+}

@@ -1,0 +1,121 @@
+//! The store: pages in memory, within a capacity in bytes.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use crate::page::{Page, Slot};
+use crate::{CacheKey, DeclineReason};
+
+/// Largest part of the capacity that the variants of one page may take.
+const PAGE_SHARE: usize = 4;
+
+/// What moka keeps beside a key and its value, in bytes (its entry, its nodes in two deques, the hash slot), rounded up.
+const ENTRY_OVERHEAD: usize = 256;
+
+/// Why something was dropped from the store.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum EvictionCause {
+    /// The capacity was needed for others, or the newcomer was asked for less often than those it would have displaced.
+    Size,
+    /// The page had more variants than it may have.
+    Variants,
+}
+
+impl EvictionCause {
+    /// Every cause, for metrics.
+    pub const ALL: [EvictionCause; 2] = [EvictionCause::Size, EvictionCause::Variants];
+
+    /// The stable name used in metrics.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            EvictionCause::Size => "size",
+            EvictionCause::Variants => "variants",
+        }
+    }
+}
+
+/// The store in figures.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct StoreFigures {
+    /// Pages kept.
+    pub entries: u64,
+    /// Bytes they take: keys, fields, bodies, bookkeeping.
+    pub bytes: u64,
+    /// Most bytes they may take.
+    pub capacity: u64,
+    /// Pages dropped for their size since the start.
+    pub evicted_for_size: u64,
+    /// Variants dropped for their number since the start.
+    pub evicted_variants: u64,
+}
+
+#[derive(Debug)]
+pub(crate) struct Store {
+    pages: moka::sync::Cache<CacheKey, Arc<Page>>,
+    capacity: u64,
+    evictions: Arc<Evictions>,
+}
+
+#[derive(Debug, Default)]
+struct Evictions {
+    size: AtomicU64,
+    variants: AtomicU64,
+}
+
+impl Store {
+    pub(crate) fn new(capacity: u64) -> Store {
+        let evictions = Arc::new(Evictions::default());
+        let counted = Arc::clone(&evictions);
+        let pages = moka::sync::Cache::builder()
+            .max_capacity(capacity)
+            .weigher(|key: &CacheKey, page: &Arc<Page>| {
+                let size = ENTRY_OVERHEAD + key.as_bytes().len() + page.size();
+                u32::try_from(size).unwrap_or(u32::MAX)
+            })
+            .eviction_listener(move |_, _, cause| {
+                if cause == moka::notification::RemovalCause::Size {
+                    counted.size.fetch_add(1, Ordering::Relaxed);
+                }
+            })
+            .build();
+        Store { pages, capacity, evictions }
+    }
+
+    pub(crate) fn get(&self, key: &[u8]) -> Option<Arc<Page>> {
+        self.pages.get(key)
+    }
+
+    /// Puts `slot` into its page. Callers hold the lock of the key, so no other change of the page is lost.
+    pub(crate) fn put(&self, key: &CacheKey, slot: Slot) {
+        let share = usize::try_from(self.capacity).unwrap_or(usize::MAX) / PAGE_SHARE;
+        let known = self.pages.get(key.as_bytes());
+        let (page, gone) = known.as_deref().unwrap_or(&Page::default()).with(slot, share);
+        self.evictions.variants.fetch_add(gone as u64, Ordering::Relaxed);
+        self.pages.insert(key.clone(), Arc::new(page));
+    }
+
+    /// Lets moka apply what it has put off. It keeps writes in batches; without this the capacity would be exceeded by as
+    /// many responses as fit in a batch.
+    pub(crate) fn settle(&self) {
+        self.pages.run_pending_tasks();
+    }
+
+    pub(crate) fn figures(&self) -> StoreFigures {
+        StoreFigures {
+            entries: self.pages.entry_count(),
+            bytes: self.pages.weighted_size(),
+            capacity: self.capacity,
+            evicted_for_size: self.evictions.size.load(Ordering::Relaxed),
+            evicted_variants: self.evictions.variants.load(Ordering::Relaxed),
+        }
+    }
+}
+
+/// A page never keeps a mark longer than it says; this is where a look-up asks.
+pub(crate) fn declined_now(
+    reason: DeclineReason,
+    until: std::time::Duration,
+    now: crate::Moment,
+) -> Option<DeclineReason> {
+    (now.monotonic < until).then_some(reason)
+}

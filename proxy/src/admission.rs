@@ -1,0 +1,253 @@
+//! Admission: whether a request is answered at once, passes, or may be answered from the cache, and under which key.
+
+use std::borrow::Cow;
+use std::sync::Arc;
+
+use evergate_cache::{KeyParts, Variant, Windows};
+use http::header::{ALLOW, AUTHORIZATION, COOKIE, LOCATION};
+use http::{HeaderValue, Method, StatusCode};
+
+use crate::config::{Authorization, Query, TrailingSlash, Unmatched};
+use crate::outcome::{Answered, PassReason};
+use crate::passage::{Leash, Passage};
+use crate::request::{BodyPresence, Request};
+use crate::respond::Notice;
+use crate::routes::Matched;
+use crate::snapshot::{Route, RouteKind, Snapshot, Told};
+use crate::target::{Target, decode};
+use crate::upstream::Upstream;
+
+/// What becomes of a request.
+#[derive(Debug)]
+pub enum Admission<'a> {
+    /// The gateway answers it itself.
+    Answer(Box<Notice>, Answered),
+    /// It goes through without the cache.
+    Pass(Box<Passage>),
+    /// The cache may answer it.
+    Cached(Selected<'a>),
+}
+
+/// A request on a route with a window, reduced to what its handler gets to see.
+#[derive(Debug)]
+pub struct Selected<'a> {
+    /// The route.
+    pub route: &'a Arc<Route>,
+    /// The route's parameters, for the handler.
+    pub matched: Matched<'a>,
+    /// The route's windows.
+    pub windows: &'a Windows,
+    /// What visitors are told of stored successes.
+    pub told: &'a Told,
+    /// The path in normal form.
+    pub path: &'a str,
+    /// The chosen query, sorted.
+    pub query: Option<Cow<'a, str>>,
+    /// The chosen cookies.
+    pub cookies: Option<String>,
+    /// The site, when it is part of the key.
+    pub host: Option<String>,
+}
+
+/// Decides about `request`, whose target is `target` in normal form.
+pub fn admit<'a>(
+    request: &Request,
+    target: &'a Target<'_>,
+    snapshot: &'a Snapshot,
+    now: std::time::SystemTime,
+) -> Admission<'a> {
+    let answer =
+        |status, explanation: &str, what| Admission::Answer(Box::new(Notice::new(status, explanation, now)), what);
+    let host = match site(request, snapshot) {
+        Ok(host) => host,
+        Err(NotServed) => {
+            return answer(StatusCode::MISDIRECTED_REQUEST, "this host is not served here", Answered::Misdirected);
+        }
+    };
+    if let Some(location) = canonical_location(target, snapshot) {
+        let Ok(location) = HeaderValue::from_str(&location) else {
+            return answer(StatusCode::BAD_REQUEST, "the target cannot be redirected", Answered::Refused);
+        };
+        let notice = Notice::new(StatusCode::PERMANENT_REDIRECT, "this page has one name", now);
+        return Admission::Answer(Box::new(notice.with(LOCATION, location)), Answered::Redirected);
+    }
+    let Some(matched) = snapshot.table.find(target.matched_path()) else {
+        return match snapshot.unmatched {
+            Unmatched::NotFound => answer(StatusCode::NOT_FOUND, "no route matches this path", Answered::NotFound),
+            Unmatched::Pass => {
+                Admission::Pass(Box::new(passage(&snapshot.default_upstream, target, PassReason::Unmatched)))
+            }
+        };
+    };
+    let route = &snapshot.routes[matched.route];
+    match (&route.kind, pass_reason(request, route)) {
+        (RouteKind::Window(windows, told), None) => Admission::Cached(Selected {
+            route,
+            windows,
+            told,
+            path: target.path(),
+            query: select_query(target.query(), &route.query, snapshot),
+            cookies: select_cookies(request, route),
+            host,
+            matched,
+        }),
+        (RouteKind::Window(..) | RouteKind::Dynamic, reason) => {
+            let reason = reason.unwrap_or(PassReason::Dynamic);
+            Admission::Pass(Box::new(passage_on(route, &matched, target, reason)))
+        }
+    }
+}
+
+/// CONNECT asks for a tunnel, which a gateway in front of handlers does not dig.
+pub fn tunnel_refused(now: std::time::SystemTime) -> Notice {
+    Notice::new(StatusCode::METHOD_NOT_ALLOWED, "CONNECT is not served", now)
+        .with(ALLOW, HeaderValue::from_static("DELETE, GET, HEAD, OPTIONS, PATCH, POST, PUT"))
+}
+
+struct NotServed;
+
+/// The site for the key: none when the gateway serves a single one, whatever it is called.
+fn site(request: &Request, snapshot: &Snapshot) -> Result<Option<String>, NotServed> {
+    if snapshot.hosts.is_empty() {
+        return Ok(None);
+    }
+    match request.host() {
+        Some(host) if snapshot.hosts.iter().any(|served| served == host) => Ok(Some(host.to_owned())),
+        Some(_) | None => Err(NotServed),
+    }
+}
+
+/// Where the page is when the target is not its one name.
+fn canonical_location(target: &Target<'_>, snapshot: &Snapshot) -> Option<String> {
+    if let Some(location) = target.without_repeated_slashes() {
+        return Some(location);
+    }
+    match snapshot.trailing_slash {
+        TrailingSlash::Redirect if target.trailing_slash() => Some(target.without_trailing_slash()),
+        TrailingSlash::Redirect | TrailingSlash::Ignore => None,
+    }
+}
+
+/// Why a request on a matched route has to pass; none when the cache may answer it.
+fn pass_reason(request: &Request, route: &Route) -> Option<PassReason> {
+    if matches!(route.kind, RouteKind::Dynamic) {
+        return Some(PassReason::Dynamic);
+    }
+    if request.method != Method::GET && request.method != Method::HEAD {
+        return Some(PassReason::Method);
+    }
+    if request.body == BodyPresence::Some {
+        return Some(PassReason::Body);
+    }
+    if request.wants_upgrade() {
+        return Some(PassReason::Upgrade);
+    }
+    if route.authorization == Authorization::Pass && request.headers.contains_key(AUTHORIZATION) {
+        return Some(PassReason::Authorization);
+    }
+    let header = route.bypass.headers.iter().any(|name| request.headers.contains_key(name));
+    let cookie = !route.bypass.cookies.is_empty()
+        && cookies(request).any(|(name, _)| route.bypass.cookies.iter().any(|bypass| bypass == name));
+    (header || cookie).then_some(PassReason::Bypass)
+}
+
+/// The cookies of a request, in order: name and the pair as it was sent (RFC 6265 section 5.4). A line that is not text has
+/// none.
+fn cookies(request: &Request) -> impl Iterator<Item = (&str, &str)> {
+    let lines = request.headers.get_all(COOKIE).iter().filter_map(|line| line.to_str().ok());
+    lines.flat_map(|line| line.split(';')).filter_map(|pair| {
+        let pair = pair.trim();
+        let name = pair.split_once('=').map_or(pair, |(name, _)| name);
+        (!name.is_empty()).then_some((name, pair))
+    })
+}
+
+/// The cookies that the route lists, in the order of the list, as they are forwarded and keyed.
+fn select_cookies(request: &Request, route: &Route) -> Option<String> {
+    let mut chosen = String::new();
+    for wanted in &route.cookies {
+        for (_, pair) in cookies(request).filter(|(name, _)| name == wanted) {
+            if !chosen.is_empty() {
+                chosen.push_str("; ");
+            }
+            chosen.push_str(pair);
+        }
+    }
+    (!chosen.is_empty()).then_some(chosen)
+}
+
+/// The query parameters that the route lists, less those that are stripped everywhere, sorted by name. Parameters of one
+/// name keep their order, and an empty value is not a missing one.
+fn select_query<'a>(query: Option<&'a str>, chosen: &Query, snapshot: &Snapshot) -> Option<Cow<'a, str>> {
+    let query = query.filter(|query| !query.is_empty() && *chosen != Query::Ignore)?;
+    let wanted = |name: &str| match chosen {
+        Query::All => true,
+        Query::Ignore => false,
+        Query::Only(names) => names.iter().any(|listed| listed == name),
+    };
+    let mut parameters: Vec<(Cow<'a, str>, &'a str)> = query
+        .split('&')
+        .filter(|parameter| !parameter.is_empty())
+        .map(|parameter| (decode(parameter.split_once('=').map_or(parameter, |(name, _)| name)), parameter))
+        .filter(|(name, _)| wanted(name) && !snapshot.strip_query.iter().any(|pattern| pattern.matches(name)))
+        .collect();
+    if parameters.is_empty() {
+        return None;
+    }
+    if let [(_, only)] = parameters.as_slice() {
+        return Some(Cow::Borrowed(only));
+    }
+    parameters.sort_by(|(a, _), (b, _)| a.cmp(b));
+    let sorted: Vec<&str> = parameters.into_iter().map(|(_, parameter)| parameter).collect();
+    Some(Cow::Owned(sorted.join("&")))
+}
+
+fn passage(upstream: &Arc<Upstream>, target: &Target<'_>, reason: PassReason) -> Passage {
+    Passage {
+        upstream: Arc::clone(upstream),
+        route: None,
+        params: None,
+        target: target.forwarded(),
+        reason,
+        leash: Leash::new(upstream.timeouts.first_byte + upstream.timeouts.connect, None),
+    }
+}
+
+fn passage_on(route: &Arc<Route>, matched: &Matched<'_>, target: &Target<'_>, reason: PassReason) -> Passage {
+    let timeouts = &route.upstream.timeouts;
+    Passage {
+        route: Some(Arc::clone(route)),
+        params: Some(matched.params_json()),
+        leash: Leash::new(timeouts.first_byte + timeouts.connect, route.max_duration),
+        ..passage(&route.upstream, target, reason)
+    }
+}
+
+impl Selected<'_> {
+    /// Appends the bytes of the cache key to `buffer`.
+    pub fn write_key(&self, request: &Request, snapshot: &Snapshot, buffer: &mut Vec<u8>) {
+        let parts = KeyParts {
+            generation: &snapshot.generation,
+            upstream: &self.route.upstream.name,
+            scheme: request.scheme,
+            host: self.host.as_deref(),
+            path: self.path,
+            query: self.query.as_deref(),
+            cookies: self.cookies.as_deref(),
+        };
+        parts.write(buffer);
+    }
+
+    /// The variant that the request asks for.
+    pub fn variant(&self, request: &Request) -> Variant {
+        Variant::of(&self.route.vary, &request.headers)
+    }
+
+    /// The same request on its way through without the cache.
+    pub fn passage(&self, target: &Target<'_>, reason: PassReason) -> Passage {
+        passage_on(self.route, &self.matched, target, reason)
+    }
+}
+
+#[cfg(test)]
+mod tests;

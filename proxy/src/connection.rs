@@ -1,0 +1,209 @@
+//! A visitor's connection from its first byte to its last: every request is read here by the letter, then served from here
+//! or handed to the framework's pass-through and taken back.
+
+pub mod framing;
+pub mod head;
+pub mod http1;
+pub mod http2;
+pub mod transport;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use evergate_cache::Scheme;
+use http::StatusCode;
+use pingora::apps::ServerApp;
+use pingora::protocols::Stream;
+use pingora::protocols::http::ServerSession;
+use pingora::proxy::HttpProxy;
+use pingora::server::ShutdownWatch;
+
+use crate::gateway::Gateway;
+use crate::observe::{observe, observe_refusal};
+use crate::outcome::{Answered, Outcome};
+use crate::pass::{PassThrough, pass};
+use crate::passage::Passage;
+use crate::request::{BodyPresence, Protocol, Request};
+use crate::respond::Notice;
+use crate::serve::{Served, serve};
+use framing::Message;
+use head::{BodyFraming, RequestHead};
+use http1::{Http1Responder, Scratch};
+use http2::Http2;
+use transport::{Next, Transport};
+
+/// How long a connection may be idle between requests.
+const IDLE: Duration = Duration::from_secs(75);
+/// How long a head may take once its first byte is there.
+const HEAD: Duration = Duration::from_secs(10);
+
+/// What serves the connections of one listener.
+pub struct Connections {
+    gateway: Arc<Gateway>,
+    proxy: Arc<HttpProxy<PassThrough>>,
+    http2: Arc<Http2>,
+    /// Whether HTTP/2 may begin without TLS.
+    h2c: bool,
+}
+
+impl Connections {
+    /// Connections served by `gateway`; what passes goes through `proxy`.
+    pub fn new(gateway: Arc<Gateway>, proxy: Arc<HttpProxy<PassThrough>>, h2c: bool) -> Connections {
+        let http2 = Arc::new(Http2::new(Arc::clone(&gateway), Arc::clone(&proxy)));
+        Connections { gateway, proxy, http2, h2c }
+    }
+
+    /// Serves a connection until it ends. One that is idle when `shutdown` turns true ends then.
+    pub async fn serve(&self, mut transport: Box<Transport>, mut shutdown: ShutdownWatch) {
+        let mut scratch = Scratch::default();
+        let mut first = true;
+        loop {
+            let next = tokio::select! {
+                biased;
+                next = transport.next_head(IDLE, HEAD, self.h2c && first) => next,
+                _ = shutdown.wait_for(|shutting_down| *shutting_down) => return,
+            };
+            first = false;
+            let length = match next {
+                Next::Head(length) => length,
+                Next::Http2 => {
+                    self.http2.process_new(transport, &shutdown).await;
+                    return;
+                }
+                Next::Closed => return,
+                Next::Refused(refusal) => {
+                    return self.refuse(&mut transport, refusal.status(), &refusal.to_string()).await;
+                }
+                Next::TimedOut => {
+                    return self
+                        .refuse(&mut transport, StatusCode::REQUEST_TIMEOUT, "the head did not end in time")
+                        .await;
+                }
+            };
+            let head = match head::parse(&transport.inbox()[..length]) {
+                Ok(head) => head,
+                Err(refusal) => return self.refuse(&mut transport, refusal.status(), &refusal.to_string()).await,
+            };
+            match self.exchange(transport, &mut scratch, head, length, &shutdown).await {
+                Some(returned) => transport = returned,
+                None => return,
+            }
+        }
+    }
+
+    /// One request with its response; the connection comes back when it may be used again.
+    async fn exchange(
+        &self,
+        mut transport: Box<Transport>,
+        scratch: &mut Scratch,
+        head: RequestHead,
+        length: usize,
+        shutdown: &ShutdownWatch,
+    ) -> Option<Box<Transport>> {
+        let begun = self.gateway.clock.now();
+        let framing = head.framing;
+        // A request that is answered here leaves its body unread, so the connection ends with the answer.
+        let keep_alive = head.keep_alive && framing == BodyFraming::None && !*shutdown.borrow();
+        let request = request(head, &transport);
+        let message = Message::new(length, framing);
+        let passage = {
+            // What was read of the request stays in the inbox until it is known who reads it.
+            let behind = transport.inbox().split_off(length);
+            let own = std::mem::replace(transport.inbox(), behind);
+            let mut responder = Http1Responder::new(&mut transport, scratch, &request, keep_alive);
+            match serve(&self.gateway, &request, &mut responder).await {
+                Served::Done(record) => {
+                    let keeps_alive = responder.keeps_alive();
+                    observe(&self.gateway, &request, &record, responder.sent(), begun);
+                    if keeps_alive && record.status.is_some() {
+                        return Some(transport);
+                    }
+                    transport.finish_writing().await;
+                    if framing != BodyFraming::None {
+                        transport.linger().await;
+                    }
+                    return None;
+                }
+                Served::Pass(passage) => {
+                    let behind = std::mem::replace(transport.inbox(), own);
+                    transport.inbox().unsplit(behind);
+                    passage
+                }
+            }
+        };
+        self.hand_over(transport, message, *passage, request, shutdown).await
+    }
+
+    /// Lends the connection to the pass-through for one message.
+    async fn hand_over(
+        &self,
+        mut transport: Box<Transport>,
+        message: Message,
+        passage: Passage,
+        request: Request,
+        shutdown: &ShutdownWatch,
+    ) -> Option<Box<Transport>> {
+        transport.lend(message, request.wants_upgrade(), Arc::clone(&passage.leash));
+        let session = ServerSession::new_http1(transport);
+        let (stream, _) = pass(&self.proxy, session, passage, request, shutdown).await?.consume();
+        let mut transport = stream.into_any().downcast::<Transport>().ok()?;
+        transport.take_back().then_some(transport)
+    }
+
+    /// Answers what is no request, and closes: where the next one begins cannot be told.
+    async fn refuse(&self, transport: &mut Transport, status: StatusCode, explanation: &str) {
+        let now = self.gateway.clock.now();
+        let request = unreadable(transport);
+        let notice = Notice::new(status, explanation, now.wall);
+        let outcome = Outcome::Answered(Answered::Refused);
+        let mut scratch = Scratch::default();
+        let mut responder = Http1Responder::new(transport, &mut scratch, &request, false);
+        let sent = notice.send(&mut responder, &outcome).await;
+        observe_refusal(&self.gateway, &request, sent.ok().map(|()| status), explanation, now);
+        transport.finish_writing().await;
+        transport.linger().await;
+    }
+}
+
+/// Connections that the framework accepts, over TLS say, begin here too.
+#[async_trait]
+impl ServerApp for Connections {
+    async fn process_new(self: &Arc<Self>, stream: Stream, shutdown: &ShutdownWatch) -> Option<Stream> {
+        let transport = stream.into_any().downcast::<Transport>().ok();
+        if let Some(transport) = transport {
+            self.serve(transport, shutdown.clone()).await;
+        }
+        None
+    }
+}
+
+fn request(head: RequestHead, transport: &Transport) -> Request {
+    Request {
+        method: head.method,
+        target: head.target,
+        authority: head.authority,
+        headers: head.headers,
+        body: match head.framing {
+            BodyFraming::None => BodyPresence::None,
+            BodyFraming::Length(_) | BodyFraming::Chunked => BodyPresence::Some,
+        },
+        peer: transport.peer().map(|address| address.ip()),
+        scheme: Scheme::Http,
+        protocol: head.protocol,
+    }
+}
+
+/// What stands in the log for a request that could not be read.
+fn unreadable(transport: &Transport) -> Request {
+    Request {
+        method: http::Method::GET,
+        target: String::from("-"),
+        authority: None,
+        headers: http::HeaderMap::new(),
+        body: BodyPresence::None,
+        peer: transport.peer().map(|address| address.ip()),
+        scheme: Scheme::Http,
+        protocol: Protocol::Http11,
+    }
+}

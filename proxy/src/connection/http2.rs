@@ -1,0 +1,178 @@
+//! HTTP/2: streams come through the framework's session and are served the same way.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use evergate_cache::Scheme;
+use http::Method;
+use pingora::apps::{HttpServerApp, HttpServerOptions, ReusedHttpStream};
+use pingora::protocols::http::ServerSession;
+use pingora::proxy::HttpProxy;
+use pingora::server::ShutdownWatch;
+use pingora_http::ResponseHeader;
+use tokio::time::timeout;
+
+use crate::gateway::Gateway;
+use crate::observe::observe;
+use crate::pass::{PassThrough, pass};
+use crate::request::{BodyPresence, HOST_FIELD, Protocol, Request};
+use crate::respond::{Framing, Gone, Head, Responder};
+use crate::serve::{SLOWEST_WRITE, Served, serve};
+
+/// What serves the streams of an HTTP/2 connection.
+pub struct Http2 {
+    gateway: Arc<Gateway>,
+    proxy: Arc<HttpProxy<PassThrough>>,
+    options: HttpServerOptions,
+}
+
+impl Http2 {
+    /// Streams served by `gateway`; what passes goes through `proxy`.
+    pub fn new(gateway: Arc<Gateway>, proxy: Arc<HttpProxy<PassThrough>>) -> Http2 {
+        let mut options = HttpServerOptions::default();
+        options.h2c = true;
+        Http2 { gateway, proxy, options }
+    }
+}
+
+#[async_trait]
+impl HttpServerApp for Http2 {
+    async fn process_new_http(
+        self: &Arc<Self>,
+        mut session: ServerSession,
+        shutdown: &ShutdownWatch,
+    ) -> Option<ReusedHttpStream> {
+        let begun = self.gateway.clock.now();
+        let request = request(&mut session);
+        let mut responder = Http2Responder::new(&mut session, &request);
+        let served = serve(&self.gateway, &request, &mut responder).await;
+        let sent = responder.sent;
+        match served {
+            Served::Done(record) => {
+                observe(&self.gateway, &request, &record, sent, begun);
+                session.finish().await.ok();
+                None
+            }
+            Served::Pass(passage) => {
+                let leash = Arc::clone(&passage.leash);
+                tokio::select! {
+                    biased;
+                    _ = pass(&self.proxy, session, *passage, request, shutdown) => {}
+                    // Dropping the session resets the stream: that is how HTTP/2 cuts a message.
+                    () = leash.run_out() => {}
+                }
+                None
+            }
+        }
+    }
+
+    fn server_options(&self) -> Option<&HttpServerOptions> {
+        Some(&self.options)
+    }
+}
+
+/// The head of a stream as a request. The framework has checked it by RFC 9113 section 8.
+fn request(session: &mut ServerSession) -> Request {
+    let peer = session.client_addr().and_then(|address| address.as_inet()).map(std::net::SocketAddr::ip);
+    let has_body = !session.is_body_empty();
+    let header = session.req_header();
+    let authority = header.uri.authority().map(http::uri::Authority::as_str);
+    let host = authority.or_else(|| header.headers.get(HOST_FIELD).and_then(|host| host.to_str().ok()));
+    Request {
+        method: header.method.clone(),
+        target: header.uri.path_and_query().map_or("/", http::uri::PathAndQuery::as_str).to_owned(),
+        authority: host.map(str::to_ascii_lowercase),
+        headers: header.headers.clone(),
+        body: if has_body { BodyPresence::Some } else { BodyPresence::None },
+        peer,
+        scheme: Scheme::Http,
+        protocol: Protocol::Http2,
+    }
+}
+
+/// A response on an HTTP/2 stream.
+struct Http2Responder<'a> {
+    session: &'a mut ServerSession,
+    head_only: bool,
+    sent: u64,
+}
+
+impl<'a> Http2Responder<'a> {
+    fn new(session: &'a mut ServerSession, request: &Request) -> Self {
+        Http2Responder { session, head_only: request.method == Method::HEAD, sent: 0 }
+    }
+
+    async fn write_head(&mut self, head: &Head<'_>, framing: Framing, ends: bool) -> Result<(), Gone> {
+        let header = header(head, framing).map_err(|_| Gone)?;
+        self.session.write_response_header(Box::new(header)).await.map_err(|_| Gone)?;
+        if ends {
+            self.session.write_response_body(Bytes::new(), true).await.map_err(|_| Gone)?;
+        }
+        Ok(())
+    }
+
+    async fn write(&mut self, piece: Bytes, ends: bool) -> Result<(), Gone> {
+        self.sent += piece.len() as u64;
+        match timeout(SLOWEST_WRITE, self.session.write_response_body(piece, ends)).await {
+            Ok(written) => written.map_err(|_| Gone),
+            Err(_) => Err(Gone),
+        }
+    }
+}
+
+impl Responder for Http2Responder<'_> {
+    async fn head(&mut self, head: &Head<'_>, framing: Framing) -> Result<(), Gone> {
+        let ends = self.head_only || framing == Framing::Bodiless;
+        self.write_head(head, framing, ends).await
+    }
+
+    async fn piece(&mut self, piece: Bytes) -> Result<(), Gone> {
+        if self.head_only { Ok(()) } else { self.write(piece, false).await }
+    }
+
+    async fn end(&mut self) -> Result<(), Gone> {
+        if self.head_only { Ok(()) } else { self.write(Bytes::new(), true).await }
+    }
+
+    async fn whole(&mut self, head: &Head<'_>, body: &Bytes) -> Result<(), Gone> {
+        let bodiless = matches!(head.lines.status().as_u16(), 204 | 304);
+        let framing = if bodiless { Framing::Bodiless } else { Framing::Length(body.len() as u64) };
+        let ends = self.head_only || bodiless || body.is_empty();
+        self.write_head(head, framing, ends).await?;
+        if ends { Ok(()) } else { self.write(body.clone(), true).await }
+    }
+
+    async fn cut(&mut self) {
+        self.session.shutdown_with_reason(h2::Reason::INTERNAL_ERROR);
+    }
+
+    async fn gone(&mut self) {
+        match self.session.watch_h2_stream_close() {
+            Some(closed) => {
+                // Whether it was closed or broke, nobody is there.
+                let _ = closed.await;
+            }
+            None => std::future::pending().await,
+        }
+    }
+}
+
+fn header(head: &Head<'_>, framing: Framing) -> pingora::Result<ResponseHeader> {
+    let fields = head.lines.fields();
+    let mut header = ResponseHeader::build(head.lines.status(), Some(fields.len() + 8))?;
+    for (name, value) in fields.iter() {
+        header.append_header(name.clone(), value.clone())?;
+    }
+    if let Framing::Length(length) = framing {
+        header.insert_header(http::header::CONTENT_LENGTH, length.to_string())?;
+    }
+    let mut scratch = String::new();
+    let mut failed = None;
+    head.added.each(&mut scratch, |name, value| {
+        if let Err(error) = header.append_header(name, value) {
+            failed = Some(error);
+        }
+    });
+    failed.map_or(Ok(header), Err)
+}

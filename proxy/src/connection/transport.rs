@@ -1,0 +1,355 @@
+//! A visitor's connection: its socket, and what was read from it and not used yet.
+//!
+//! The pass-through borrows it for one message at a time. It then sees the bytes of that message and no others, so that what
+//! a visitor has pipelined behind it is still here when the connection comes back.
+
+use std::future::poll_fn;
+use std::io;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use bytes::{Buf, BytesMut};
+use pingora::protocols::raw_connect::ProxyDigest;
+use pingora::protocols::{
+    GetProxyDigest, GetSocketDigest, GetTimingDigest, Peek, Shutdown, SocketDigest, Ssl, TimingDigest, UniqueID,
+    UniqueIDType,
+};
+use std::os::fd::AsRawFd;
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadBuf};
+use tokio::net::TcpStream;
+use tokio::time::{Sleep, sleep_until, timeout};
+
+use super::framing::Message;
+use super::head::{self, Refusal};
+use crate::passage::Leash;
+
+/// What is read ahead at most while a request is being served, in bytes: enough to notice that the visitor has left.
+const READ_AHEAD: usize = 64 * 1024;
+
+/// How much is read at once.
+const READ_STEP: usize = 8 * 1024;
+
+/// How HTTP/2 begins (RFC 9113 section 3.4).
+const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
+
+/// A connection.
+#[derive(Debug)]
+pub struct Transport {
+    socket: TcpStream,
+    digest: Arc<SocketDigest>,
+    inbox: BytesMut,
+    /// How far the inbox was searched for the end of a head.
+    searched: usize,
+    view: View,
+}
+
+/// What a reader of the connection gets to see.
+#[derive(Debug)]
+enum View {
+    /// Everything.
+    Whole,
+    /// One message, and after it everything if the handler agrees to leave HTTP.
+    Message { message: Message, tunnel: bool, leash: Arc<Leash>, alarm: Option<Pin<Box<Sleep>>> },
+}
+
+/// What the next bytes of a connection are.
+#[derive(Debug)]
+pub enum Next {
+    /// A head of this many bytes, at the beginning of [`Transport::inbox`].
+    Head(usize),
+    /// The preface of HTTP/2.
+    Http2,
+    /// The visitor closed the connection, or sent nothing for too long.
+    Closed,
+    /// What came is no head that can be served.
+    Refused(Refusal),
+    /// A head was begun and not ended in time.
+    TimedOut,
+}
+
+impl Transport {
+    /// A connection just accepted.
+    pub fn new(socket: TcpStream) -> Transport {
+        let digest = Arc::new(SocketDigest::from_raw_fd(socket.as_raw_fd()));
+        Transport { socket, digest, inbox: BytesMut::new(), searched: 0, view: View::Whole }
+    }
+
+    /// The visitor's address.
+    pub fn peer(&self) -> Option<std::net::SocketAddr> {
+        self.socket.peer_addr().ok()
+    }
+
+    /// What was read and not used yet.
+    pub fn inbox(&mut self) -> &mut BytesMut {
+        &mut self.inbox
+    }
+
+    /// Reads up to the end of the next head. Its first byte may take `idle`, the rest `complete`. `h2c` tells whether HTTP/2
+    /// may begin here instead.
+    pub async fn next_head(&mut self, idle: Duration, complete: Duration, h2c: bool) -> Next {
+        self.view = View::Whole;
+        self.searched = 0;
+        if self.inbox.is_empty() {
+            match timeout(idle, self.fill()).await {
+                Ok(Ok(read)) if read > 0 => {}
+                Ok(Ok(_) | Err(_)) | Err(_) => return Next::Closed,
+            }
+        }
+        match timeout(complete, self.complete_head(h2c)).await {
+            Ok(next) => next,
+            Err(_) => Next::TimedOut,
+        }
+    }
+
+    async fn complete_head(&mut self, h2c: bool) -> Next {
+        loop {
+            if h2c && self.inbox.starts_with(PREFACE) {
+                return Next::Http2;
+            }
+            let perhaps_http2 = h2c && PREFACE.starts_with(&self.inbox);
+            if !perhaps_http2 {
+                // An empty line before the request line is tolerated, one of them (RFC 9112 section 2.2).
+                if self.searched == 0 && self.inbox.starts_with(b"\r\n") && self.inbox.len() > 2 {
+                    self.inbox.advance(2);
+                }
+                match head::find_end(&self.inbox, self.searched) {
+                    Ok(Some(end)) => return Next::Head(end),
+                    Ok(None) => self.searched = if self.inbox.len() > 2 { self.inbox.len() } else { 0 },
+                    Err(refusal) => return Next::Refused(refusal),
+                }
+            }
+            match self.fill().await {
+                Ok(read) if read > 0 => {}
+                Ok(_) | Err(_) => return Next::Closed,
+            }
+        }
+    }
+
+    /// Reads once; zero at the end.
+    async fn fill(&mut self) -> io::Result<usize> {
+        self.inbox.reserve(READ_STEP);
+        self.socket.read_buf(&mut self.inbox).await
+    }
+
+    /// Resolves when the visitor leaves. What comes meanwhile is kept, up to a limit; beyond it nobody can tell, and this
+    /// waits for ever.
+    pub async fn hung_up(&mut self) {
+        while self.inbox.len() < READ_AHEAD {
+            match self.fill().await {
+                Ok(read) if read > 0 => {}
+                Ok(_) | Err(_) => return,
+            }
+        }
+        std::future::pending().await
+    }
+
+    /// Lends the connection for the message at the beginning of the inbox. `tunnel` tells whether what follows it may leave
+    /// HTTP; `leash` ends the reading when the handler is late.
+    pub fn lend(&mut self, message: Message, tunnel: bool, leash: Arc<Leash>) {
+        self.view = View::Message { message, tunnel, leash, alarm: None };
+    }
+
+    /// Takes the connection back. False when the message was not read to its end, so that what follows cannot be told.
+    pub fn take_back(&mut self) -> bool {
+        let whole = match &self.view {
+            View::Whole => true,
+            View::Message { message, tunnel, .. } => message.is_done() && !tunnel,
+        };
+        self.view = View::Whole;
+        whole
+    }
+
+    /// Writes all of `first` and then all of `second`, each step of progress within `patience`.
+    pub async fn write_both(&mut self, mut first: &[u8], mut second: &[u8], patience: Duration) -> io::Result<()> {
+        while !first.is_empty() || !second.is_empty() {
+            let slices = [io::IoSlice::new(first), io::IoSlice::new(second)];
+            let written = match timeout(patience, self.socket.write_vectored(&slices)).await {
+                Ok(Ok(0)) => return Err(io::ErrorKind::WriteZero.into()),
+                Ok(written) => written?,
+                Err(_) => return Err(io::ErrorKind::TimedOut.into()),
+            };
+            let from_first = written.min(first.len());
+            first = &first[from_first..];
+            second = &second[written - from_first..];
+        }
+        Ok(())
+    }
+
+    /// Closes after a response that leaves a request unread: says so, and then reads on for a while, because a reset would
+    /// take the response away from a visitor who is still sending (RFC 9112 section 9.6).
+    pub async fn linger(&mut self) {
+        const LONGEST: Duration = Duration::from_secs(2);
+        const MOST: usize = 1 << 20;
+        let drain = async {
+            let mut drained = 0;
+            while drained < MOST {
+                self.inbox.clear();
+                match self.fill().await {
+                    Ok(read) if read > 0 => drained += read,
+                    Ok(_) | Err(_) => return,
+                }
+            }
+        };
+        // Whether the visitor hears it or not, the connection is over.
+        let _ = timeout(LONGEST, drain).await;
+    }
+
+    /// Tells the visitor that nothing more will come.
+    pub async fn finish_writing(&mut self) {
+        // A visitor who has left already needs no farewell.
+        let _ = AsyncWriteExt::shutdown(&mut self.socket).await;
+    }
+
+    /// One message at a time: the bytes of this one, and after them only the news that the visitor has left.
+    fn poll_message(&mut self, cx: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        loop {
+            let View::Message { message, tunnel, leash, alarm } = &mut self.view else {
+                return Poll::Ready(Err(io::ErrorKind::Unsupported.into()));
+            };
+            if message.is_done() && *tunnel {
+                return self.poll_whole(cx, buffer);
+            }
+            if !message.is_done() && !self.inbox.is_empty() {
+                let offered = self.inbox.len().min(buffer.remaining());
+                let taken = message
+                    .take(&self.inbox[..offered])
+                    .map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error))?;
+                buffer.put_slice(&self.inbox[..taken]);
+                self.inbox.advance(taken);
+                return Poll::Ready(Ok(()));
+            }
+            if poll_alarm(cx, leash, alarm) {
+                return Poll::Ready(Err(io::ErrorKind::TimedOut.into()));
+            }
+            if self.inbox.len() >= READ_AHEAD {
+                return Poll::Pending;
+            }
+            self.inbox.reserve(READ_STEP);
+            if ready!(poll_read_buf(&mut self.socket, cx, &mut self.inbox))? == 0 {
+                return Poll::Ready(Ok(()));
+            }
+        }
+    }
+
+    fn poll_whole(&mut self, cx: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        if self.inbox.is_empty() {
+            return Pin::new(&mut self.socket).poll_read(cx, buffer);
+        }
+        let taken = self.inbox.len().min(buffer.remaining());
+        buffer.put_slice(&self.inbox[..taken]);
+        self.inbox.advance(taken);
+        Poll::Ready(Ok(()))
+    }
+}
+
+/// Whether the leash has run out. Wakes the task when it might have.
+fn poll_alarm(cx: &mut Context<'_>, leash: &Leash, alarm: &mut Option<Pin<Box<Sleep>>>) -> bool {
+    loop {
+        let Some(deadline) = leash.deadline() else { return false };
+        let sleep = alarm.get_or_insert_with(|| Box::pin(sleep_until(deadline)));
+        if sleep.deadline() != deadline {
+            sleep.as_mut().reset(deadline);
+        }
+        match sleep.as_mut().poll(cx) {
+            Poll::Pending => return false,
+            // It may have been extended since.
+            Poll::Ready(()) if leash.deadline() == Some(deadline) => {
+                leash.mark_reached();
+                return true;
+            }
+            Poll::Ready(()) => {}
+        }
+    }
+}
+
+fn poll_read_buf(socket: &mut TcpStream, cx: &mut Context<'_>, buffer: &mut BytesMut) -> Poll<io::Result<usize>> {
+    let mut read = std::pin::pin!(socket.read_buf(buffer));
+    read.as_mut().poll(cx)
+}
+
+impl AsyncRead for Transport {
+    fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        let this = self.get_mut();
+        match this.view {
+            View::Whole => this.poll_whole(cx, buffer),
+            View::Message { .. } => this.poll_message(cx, buffer),
+        }
+    }
+}
+
+impl AsyncWrite for Transport {
+    fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.get_mut().socket).poll_write(cx, bytes)
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.get_mut().socket).poll_flush(cx)
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.get_mut().socket).poll_shutdown(cx)
+    }
+
+    fn poll_write_vectored(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        slices: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.get_mut().socket).poll_write_vectored(cx, slices)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.socket.is_write_vectored()
+    }
+}
+
+#[async_trait]
+impl Shutdown for Transport {
+    async fn shutdown(&mut self) {
+        self.finish_writing().await;
+    }
+}
+
+impl UniqueID for Transport {
+    fn id(&self) -> UniqueIDType {
+        self.socket.as_raw_fd()
+    }
+}
+
+impl Ssl for Transport {}
+
+impl GetTimingDigest for Transport {
+    fn get_timing_digest(&self) -> Vec<Option<TimingDigest>> {
+        Vec::new()
+    }
+}
+
+impl GetProxyDigest for Transport {
+    fn get_proxy_digest(&self) -> Option<Arc<ProxyDigest>> {
+        None
+    }
+}
+
+impl GetSocketDigest for Transport {
+    fn get_socket_digest(&self) -> Option<Arc<SocketDigest>> {
+        Some(Arc::clone(&self.digest))
+    }
+}
+
+/// The framework looks for the preface of HTTP/2 before it reads: what has been read already is what it sees.
+#[async_trait]
+impl Peek for Transport {
+    async fn try_peek(&mut self, buffer: &mut [u8]) -> io::Result<bool> {
+        while self.inbox.len() < buffer.len() {
+            let read = poll_fn(|cx| poll_read_buf(&mut self.socket, cx, &mut self.inbox)).await?;
+            if read == 0 {
+                return Err(io::ErrorKind::UnexpectedEof.into());
+            }
+        }
+        buffer.copy_from_slice(&self.inbox[..buffer.len()]);
+        Ok(true)
+    }
+}

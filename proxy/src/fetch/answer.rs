@@ -1,0 +1,75 @@
+//! The head of an answer, as it may be kept: without what concerns only the connection it came on.
+
+use std::time::SystemTime;
+
+use evergate_cache::{Fields, ResponseHead};
+use http::header::{CONNECTION, CONTENT_LENGTH, DATE, TE, TRAILER, TRANSFER_ENCODING, UPGRADE};
+use http::{HeaderName, StatusCode};
+use pingora::protocols::http::v1::client::HttpSession;
+use pingora_http::ResponseHeader;
+
+use crate::failure::Failure;
+use crate::respond::{TAG_FIELDS, date};
+
+/// Longest head that is kept, in bytes.
+const MAX_HEAD: usize = 64 * 1024;
+
+/// Fields that concern one connection (RFC 9110 section 7.6.1).
+const HOP_BY_HOP: [HeaderName; 8] = [
+    CONNECTION,
+    HeaderName::from_static("keep-alive"),
+    HeaderName::from_static("proxy-connection"),
+    HeaderName::from_static("proxy-authenticate"),
+    TE,
+    TRAILER,
+    TRANSFER_ENCODING,
+    UPGRADE,
+];
+
+/// A head as it may be kept, and whether its body says itself where it ends.
+pub(super) struct Received {
+    pub(super) head: ResponseHead,
+    /// Whether a broken connection can be told from the end of the body: by its length or by its chunks.
+    pub(super) ends_by_itself: bool,
+}
+
+/// The head that `session` has read, with a `Date` in any case (RFC 9110 section 6.6.1).
+pub(super) fn received(session: &HttpSession, now: SystemTime) -> Result<Received, Failure> {
+    let header = session.resp_header().ok_or(Failure::Malformed)?;
+    let chunked = chunked(header)?;
+    let named: Vec<&[u8]> = header
+        .headers
+        .get_all(CONNECTION)
+        .iter()
+        .flat_map(|line| line.as_bytes().split(|byte| *byte == b','))
+        .collect();
+    let dropped = |name: &HeaderName| {
+        HOP_BY_HOP.contains(name)
+            || TAG_FIELDS.contains(name)
+            || named.iter().any(|item| item.trim_ascii().eq_ignore_ascii_case(name.as_str().as_bytes()))
+            // Chunks beat a length (RFC 9112 section 6.3): what came with both is no length to repeat.
+            || chunked && *name == CONTENT_LENGTH
+    };
+    let lines = header.headers.iter().filter(|(name, _)| !dropped(name));
+    let mut fields: Fields = lines.map(|(name, value)| (name.clone(), value.clone())).collect();
+    if fields.size() > MAX_HEAD {
+        return Err(Failure::Malformed);
+    }
+    if !fields.contains(&DATE) {
+        fields.append(DATE, date(now));
+    }
+    let status = header.status;
+    let bodiless = status == StatusCode::NO_CONTENT || status == StatusCode::NOT_MODIFIED;
+    let ends_by_itself = bodiless || chunked || fields.contains(&CONTENT_LENGTH);
+    Ok(Received { head: ResponseHead { status, fields }, ends_by_itself })
+}
+
+/// Whether the body comes in chunks. Another transfer coding was not asked for, and the framework would hand it out undecoded.
+fn chunked(header: &ResponseHeader) -> Result<bool, Failure> {
+    let mut codings = header.headers.get_all(TRANSFER_ENCODING).iter();
+    match (codings.next(), codings.next()) {
+        (None, _) => Ok(false),
+        (Some(coding), None) if coding.as_bytes().trim_ascii().eq_ignore_ascii_case(b"chunked") => Ok(true),
+        (Some(_), _) => Err(Failure::Malformed),
+    }
+}

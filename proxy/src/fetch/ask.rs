@@ -1,0 +1,73 @@
+//! Asking a handler: a connection, a request, the head of the answer; tried again when nothing came back.
+
+use http::StatusCode;
+use pingora::protocols::http::v1::client::HttpSession;
+use tokio::time::timeout;
+
+use super::Answering;
+use crate::failure::Failure;
+use crate::gateway::Gateway;
+use crate::handler_request::HandlerRequest;
+use crate::upstream::Upstream;
+
+/// Asks the upstream, and again up to `retries` times while nothing comes back: the request is a GET, so asking twice does
+/// no harm (RFC 9110 section 9.2.2).
+pub(super) async fn ask(
+    gateway: &Gateway,
+    upstream: &Upstream,
+    request: &HandlerRequest,
+) -> Result<Answering, Failure> {
+    let mut attempts_left = upstream.retries;
+    loop {
+        let mut reused = false;
+        match attempt(gateway, upstream, request, &mut reused).await {
+            // A kept connection that turns out to be closed says nothing about the handler: that costs no attempt.
+            Err(Failure::Reset) if reused => {}
+            Err(failure) if failure.worth_a_retry() && attempts_left > 0 => attempts_left -= 1,
+            result => return result,
+        }
+    }
+}
+
+/// One attempt at one server. `reused` tells whether the connection had been used before.
+async fn attempt(
+    gateway: &Gateway,
+    upstream: &Upstream,
+    request: &HandlerRequest,
+    reused: &mut bool,
+) -> Result<Answering, Failure> {
+    let server = upstream.next_server()?;
+    let peer = server.peer(&upstream.timeouts).await?;
+    let host = upstream.configured_host().unwrap_or(server.host());
+    let header = request.header(host).map_err(|_| Failure::Malformed)?;
+    let (mut session, was_reused) =
+        gateway.connector.get_http_session(&peer).await.map_err(|error| Failure::from(&*error))?;
+    *reused = was_reused;
+    let head = async {
+        session.write_request_header(Box::new(header)).await.map_err(|error| broken(&error))?;
+        final_head(&mut session).await
+    };
+    match timeout(upstream.timeouts.first_byte, head).await {
+        Ok(Ok(())) => Ok(Answering { session, peer }),
+        Ok(Err(failure)) => Err(failure),
+        Err(_) => Err(Failure::FirstByteTimeout),
+    }
+}
+
+/// Reads heads until one is final: 1xx answers are for whoever asked, and nobody did.
+async fn final_head(session: &mut HttpSession) -> Result<(), Failure> {
+    loop {
+        session.read_response().await.map_err(|error| broken(&error))?;
+        match session.get_status() {
+            Some(StatusCode::SWITCHING_PROTOCOLS) | None => return Err(Failure::Malformed),
+            Some(status) if status.is_informational() => {}
+            Some(_) => return Ok(()),
+        }
+    }
+}
+
+/// What broke before the head was there. A time-out here is that of writing the request.
+fn broken(error: &pingora::Error) -> Failure {
+    let failure = Failure::from(error);
+    if matches!(failure, Failure::IdleTimeout) { Failure::FirstByteTimeout } else { failure }
+}

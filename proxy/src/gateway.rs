@@ -1,0 +1,53 @@
+//! The gateway as its parts share it: the configuration at work, the cache, the clock, the metrics.
+
+use std::sync::Arc;
+
+use arc_swap::ArcSwap;
+use evergate_cache::Cache;
+use pingora::connectors::ConnectorOptions;
+use pingora::connectors::http::v1::Connector;
+use pingora::server::configuration::ServerConf;
+
+use crate::clock::Clock;
+use crate::config::CacheSettings;
+use crate::failure::Failure;
+use crate::metrics::Metrics;
+use crate::observe::AccessLog;
+use crate::snapshot::Snapshot;
+
+/// What every connection and every fetch shares.
+pub struct Gateway {
+    /// The configuration at work.
+    pub snapshot: ArcSwap<Snapshot>,
+    /// What is kept.
+    pub cache: Cache<Failure>,
+    /// What time it is.
+    pub clock: Clock,
+    /// What is counted.
+    pub metrics: Metrics,
+    /// Which requests get a line in the log.
+    pub access_log: AccessLog,
+    /// Connections to handlers, for fetches.
+    pub connector: Connector,
+}
+
+impl Gateway {
+    /// A gateway with an empty cache.
+    pub fn new(
+        snapshot: Snapshot,
+        cache: &CacheSettings,
+        clock: Clock,
+        metrics: Metrics,
+        access_log: AccessLog,
+        framework: &ServerConf,
+    ) -> Arc<Gateway> {
+        Arc::new(Gateway {
+            snapshot: ArcSwap::from_pointee(snapshot),
+            cache: Cache::new(cache.capacity, cache.max_body),
+            clock,
+            metrics,
+            access_log,
+            connector: Connector::new(Some(ConnectorOptions::from_server_conf(framework))),
+        })
+    }
+}

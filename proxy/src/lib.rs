@@ -1,0 +1,35 @@
+//! The machinery of the Evergate gateway: connections, the proxy framework, configuration, routes, handler services, admin
+//! listener, metrics, command line. What may be kept and for how long is the knowledge of `evergate-cache`.
+//!
+//! A request comes in by [`connection`], which reads its head by the letter; [`serve`] answers it, from the cache where
+//! [`admission`] lets it; [`fetch`] asks handlers and fills what is missing; what the cache has no part in goes through
+//! [`pass`]. [`outcome`] names what happened, and [`observe`] tells it.
+//!
+//! This is the only crate that knows the framework, files, signals and the outside world. Begin with [`server::run`] for the
+//! process, with [`serve::serve`] for a request.
+
+pub mod admin;
+pub mod admission;
+pub mod cli;
+pub mod clock;
+pub mod config;
+pub mod connection;
+pub mod demo;
+pub mod failure;
+pub mod fetch;
+pub mod gateway;
+pub mod handler_request;
+pub mod log;
+pub mod metrics;
+pub mod observe;
+pub mod outcome;
+pub mod pass;
+pub mod passage;
+pub mod request;
+pub mod respond;
+pub mod routes;
+pub mod serve;
+pub mod server;
+pub mod snapshot;
+pub mod target;
+pub mod upstream;

@@ -1,0 +1,36 @@
+//! The log: on standard error, as text or as JSON.
+
+use std::io::IsTerminal;
+
+use tracing::level_filters::LevelFilter;
+use tracing_subscriber::filter::Targets;
+use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::util::SubscriberInitExt;
+
+use crate::config::{Log, LogFormat, LogLevel};
+use crate::observe::ACCESS;
+
+/// Starts logging as configured. The framework and the other libraries are heard only when something is wrong; what a
+/// visitor did is in the access log.
+pub fn start(settings: &Log) {
+    let level = match settings.level {
+        LogLevel::Error => LevelFilter::ERROR,
+        LogLevel::Warn => LevelFilter::WARN,
+        LogLevel::Info => LevelFilter::INFO,
+        LogLevel::Debug => LevelFilter::DEBUG,
+        LogLevel::Trace => LevelFilter::TRACE,
+    };
+    let libraries = if level >= LevelFilter::DEBUG { level } else { LevelFilter::OFF };
+    // Which requests get a line is decided where they end; here every one that comes is written.
+    let filter = Targets::new()
+        .with_default(libraries)
+        .with_target("evergate", level)
+        .with_target("evergate_cache", level)
+        .with_target(ACCESS, LevelFilter::INFO);
+    let registry = tracing_subscriber::registry().with(filter);
+    let lines = tracing_subscriber::fmt::layer().with_writer(std::io::stderr);
+    match settings.format {
+        LogFormat::Text => registry.with(lines.with_ansi(std::io::stderr().is_terminal())).init(),
+        LogFormat::Json => registry.with(lines.json().flatten_event(true)).init(),
+    }
+}

@@ -1,0 +1,303 @@
+//! What is counted. Labels are enums and route patterns, never raw paths.
+
+use std::time::Duration;
+
+use evergate_cache::{EvictionCause, StoreFigures};
+use http::{Method, StatusCode};
+use prometheus::{Encoder, Gauge, GaugeVec, HistogramOpts, HistogramVec, IntCounterVec, Opts, Registry, TextEncoder};
+
+use crate::failure::Failure;
+use crate::outcome::{Outcome, PassReason, ServedStale, XCache};
+
+/// Label of requests that no route matches, and of those that were refused before a route was looked for.
+pub const NO_ROUTE: &str = "(none)";
+
+/// Methods that have a label of their own; the others share `other`.
+const METHODS: [Method; 7] =
+    [Method::GET, Method::HEAD, Method::POST, Method::PUT, Method::PATCH, Method::DELETE, Method::OPTIONS];
+
+/// Buckets of durations, in seconds: from a hit's tens of microseconds to a slow handler's half minute.
+const BUCKETS: [f64; 14] = [0.0001, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 5.0, 30.0];
+
+/// How a refresh behind the visitors' backs ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Revalidation {
+    /// A new response is stored.
+    Fresh,
+    /// The handler confirmed the old one.
+    NotModified,
+    /// The handler failed; the old one stays.
+    Failed,
+    /// The answer is not kept; the old one is gone.
+    Declined,
+    /// Too many run already.
+    Skipped,
+}
+
+impl Revalidation {
+    const ALL: [Revalidation; 5] = [
+        Revalidation::Fresh,
+        Revalidation::NotModified,
+        Revalidation::Failed,
+        Revalidation::Declined,
+        Revalidation::Skipped,
+    ];
+
+    fn as_str(self) -> &'static str {
+        match self {
+            Revalidation::Fresh => "fresh",
+            Revalidation::NotModified => "not_modified",
+            Revalidation::Failed => "failed",
+            Revalidation::Declined => "declined",
+            Revalidation::Skipped => "skipped",
+        }
+    }
+}
+
+/// How a request to a handler ended, as far as its head.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum UpstreamResult {
+    /// It answered.
+    Ok,
+    /// It failed in the way of this name.
+    Failed(&'static str),
+}
+
+impl UpstreamResult {
+    /// The result of asking.
+    pub fn of<T>(asked: &Result<T, Failure>) -> UpstreamResult {
+        match asked {
+            Ok(_) => UpstreamResult::Ok,
+            Err(failure) => UpstreamResult::Failed(failure.as_str()),
+        }
+    }
+
+    fn as_str(self) -> &'static str {
+        match self {
+            UpstreamResult::Ok => "ok",
+            UpstreamResult::Failed(name) => name,
+        }
+    }
+}
+
+/// Every metric of the gateway.
+#[derive(Debug)]
+pub struct Metrics {
+    registry: Registry,
+    requests: IntCounterVec,
+    request_duration: HistogramVec,
+    upstream_requests: IntCounterVec,
+    upstream_duration: HistogramVec,
+    revalidations: IntCounterVec,
+    revalidation_duration: HistogramVec,
+    coalesced: IntCounterVec,
+    uncacheable: IntCounterVec,
+    stale_served: IntCounterVec,
+    evictions: IntCounterVec,
+    entries: Gauge,
+    bytes: Gauge,
+    capacity: Gauge,
+}
+
+impl Metrics {
+    /// Every family, registered, with zero for its closed labels. `routes` and `upstreams` are the names that will be used.
+    ///
+    /// # Errors
+    ///
+    /// The library's, when two families share a name: a bug.
+    pub fn new(routes: &[&str], upstreams: &[&str]) -> prometheus::Result<Metrics> {
+        let registry = Registry::new();
+        let families = Families(&registry);
+        let build = families.gauges("evergate_build_info", "The running version; always 1.", &["version"])?;
+        build.with_label_values(&[env!("CARGO_PKG_VERSION")]).set(1.0);
+        let metrics = Metrics {
+            requests: families.counters(
+                "evergate_requests_total",
+                "Requests by route, method, status class and what the cache did.",
+                &["route", "method", "status", "cache"],
+            )?,
+            request_duration: families.durations(
+                "evergate_request_duration_seconds",
+                "Time from a request's head to the end of its response.",
+                &["route", "cache"],
+            )?,
+            upstream_requests: families.counters(
+                "evergate_upstream_requests_total",
+                "Requests to handlers by how they ended: ok is an answer of any status.",
+                &["upstream", "result"],
+            )?,
+            upstream_duration: families.durations(
+                "evergate_upstream_duration_seconds",
+                "Time from asking a handler to the head of its answer.",
+                &["upstream"],
+            )?,
+            revalidations: families.counters(
+                "evergate_revalidations_total",
+                "Refreshes behind the visitors' backs by how they ended.",
+                &["route", "result"],
+            )?,
+            revalidation_duration: families.durations(
+                "evergate_revalidation_duration_seconds",
+                "Time that a refresh behind the visitors' backs took.",
+                &["route"],
+            )?,
+            coalesced: families.counters(
+                "evergate_coalesced_requests_total",
+                "Requests that shared a fetch which was already under way.",
+                &["route"],
+            )?,
+            uncacheable: families.counters(
+                "evergate_uncacheable_total",
+                "Requests that went through without the cache, by reason.",
+                &["route", "reason"],
+            )?,
+            stale_served: families.counters(
+                "evergate_stale_served_total",
+                "Responses served past their freshness lifetime, by reason.",
+                &["route", "reason"],
+            )?,
+            evictions: families.counters(
+                "evergate_cache_evictions_total",
+                "What was dropped from the cache, by cause.",
+                &["cause"],
+            )?,
+            entries: families.gauge("evergate_cache_entries", "Pages kept.")?,
+            bytes: families.gauge("evergate_cache_bytes", "Bytes that the cache takes: keys, fields and bodies.")?,
+            capacity: families.gauge("evergate_cache_capacity_bytes", "Bytes that the cache may take.")?,
+            registry,
+        };
+        metrics.prepare(routes, upstreams);
+        Ok(metrics)
+    }
+
+    /// Zero for every closed label, so that a rate has something to begin with.
+    fn prepare(&self, routes: &[&str], upstreams: &[&str]) {
+        for route in routes.iter().chain([&NO_ROUTE]) {
+            for cache in XCache::ALL {
+                self.requests.with_label_values(&[route, "GET", "2xx", cache.label()]);
+                self.request_duration.with_label_values(&[route, cache.label()]);
+            }
+            for result in Revalidation::ALL {
+                self.revalidations.with_label_values(&[route, result.as_str()]);
+            }
+            for reason in PassReason::all() {
+                self.uncacheable.with_label_values(&[route, reason.as_str()]);
+            }
+            for reason in ServedStale::ALL {
+                self.stale_served.with_label_values(&[route, reason.as_str()]);
+            }
+            self.coalesced.with_label_values(&[route]);
+            self.revalidation_duration.with_label_values(&[route]);
+        }
+        for upstream in upstreams {
+            for result in [UpstreamResult::Ok].into_iter().chain(Failure::NAMES.map(UpstreamResult::Failed)) {
+                self.upstream_requests.with_label_values(&[upstream, result.as_str()]);
+            }
+            self.upstream_duration.with_label_values(&[upstream]);
+        }
+        for cause in EvictionCause::ALL {
+            self.evictions.with_label_values(&[cause.as_str()]);
+        }
+    }
+
+    /// Counts a request that is over. `status` is none when the visitor left before there was one.
+    pub fn request(&self, route: &str, method: &Method, status: Option<StatusCode>, outcome: &Outcome, time: Duration) {
+        let cache = outcome.x_cache().label();
+        let method = if METHODS.contains(method) { method.as_str() } else { "other" };
+        self.requests.with_label_values(&[route, method, status_class(status), cache]).inc();
+        self.request_duration.with_label_values(&[route, cache]).observe(time.as_secs_f64());
+        match outcome {
+            Outcome::Pass { reason, .. } => self.uncacheable.with_label_values(&[route, reason.as_str()]).inc(),
+            Outcome::Stale { reason, .. } => self.stale_served.with_label_values(&[route, reason.as_str()]).inc(),
+            Outcome::Miss { collapsed: true, .. } | Outcome::Revalidated { collapsed: true } => {
+                self.coalesced.with_label_values(&[route]).inc();
+            }
+            Outcome::Miss { .. } | Outcome::Revalidated { .. } | Outcome::Hit { .. } | Outcome::Answered(_) => {}
+        }
+    }
+
+    /// Counts a request to a handler whose answer has begun, or failed to.
+    pub fn upstream_answered(&self, upstream: &str, result: UpstreamResult, time: Duration) {
+        self.upstream_requests.with_label_values(&[upstream, result.as_str()]).inc();
+        self.upstream_duration.with_label_values(&[upstream]).observe(time.as_secs_f64());
+    }
+
+    /// Counts a refresh that is over.
+    pub fn revalidation(&self, route: &str, result: Revalidation, time: Duration) {
+        self.revalidations.with_label_values(&[route, result.as_str()]).inc();
+        self.revalidation_duration.with_label_values(&[route]).observe(time.as_secs_f64());
+    }
+
+    /// Counts a refresh that was due and had to be left.
+    pub fn revalidation_skipped(&self, route: &str) {
+        self.revalidations.with_label_values(&[route, Revalidation::Skipped.as_str()]).inc();
+    }
+
+    /// Everything in the text format of Prometheus. `store` are the cache's figures at this moment.
+    ///
+    /// # Errors
+    ///
+    /// The library's, when it cannot encode.
+    pub fn scrape(&self, store: &StoreFigures) -> prometheus::Result<(String, Vec<u8>)> {
+        self.entries.set(lossy(store.entries));
+        self.bytes.set(lossy(store.bytes));
+        self.capacity.set(lossy(store.capacity));
+        for (cause, total) in
+            [(EvictionCause::Size, store.evicted_for_size), (EvictionCause::Variants, store.evicted_variants)]
+        {
+            let counter = self.evictions.with_label_values(&[cause.as_str()]);
+            counter.inc_by(total.saturating_sub(counter.get()));
+        }
+        let encoder = TextEncoder::new();
+        let mut text = Vec::new();
+        encoder.encode(&self.registry.gather(), &mut text)?;
+        Ok((encoder.format_type().to_owned(), text))
+    }
+}
+
+/// Makes families and registers them.
+struct Families<'a>(&'a Registry);
+
+impl Families<'_> {
+    fn counters(&self, name: &str, help: &str, labels: &[&str]) -> prometheus::Result<IntCounterVec> {
+        let family = IntCounterVec::new(Opts::new(name, help), labels)?;
+        self.0.register(Box::new(family.clone()))?;
+        Ok(family)
+    }
+
+    fn durations(&self, name: &str, help: &str, labels: &[&str]) -> prometheus::Result<HistogramVec> {
+        let family = HistogramVec::new(HistogramOpts::new(name, help).buckets(BUCKETS.to_vec()), labels)?;
+        self.0.register(Box::new(family.clone()))?;
+        Ok(family)
+    }
+
+    fn gauges(&self, name: &str, help: &str, labels: &[&str]) -> prometheus::Result<GaugeVec> {
+        let family = GaugeVec::new(Opts::new(name, help), labels)?;
+        self.0.register(Box::new(family.clone()))?;
+        Ok(family)
+    }
+
+    fn gauge(&self, name: &str, help: &str) -> prometheus::Result<Gauge> {
+        let gauge = Gauge::new(name, help)?;
+        self.0.register(Box::new(gauge.clone()))?;
+        Ok(gauge)
+    }
+}
+
+/// Prometheus knows only floating-point numbers.
+#[expect(clippy::cast_precision_loss, reason = "exact up to 2^53, and a gauge need not be beyond")]
+fn lossy(number: u64) -> f64 {
+    number as f64
+}
+
+fn status_class(status: Option<StatusCode>) -> &'static str {
+    match status.map(|status| status.as_u16() / 100) {
+        Some(1) => "1xx",
+        Some(2) => "2xx",
+        Some(3) => "3xx",
+        Some(4) => "4xx",
+        Some(5) => "5xx",
+        Some(_) => "other",
+        None => "gone",
+    }
+}

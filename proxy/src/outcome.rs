@@ -1,0 +1,289 @@
+//! What happened to a request, in the terms of `Cache-Status` (RFC 9211). The header, the log and the labels are printed
+//! from this one type.
+
+use std::fmt;
+use std::time::Duration;
+
+use evergate_cache::{DeclineReason, Missing, StaleReason};
+use http::StatusCode;
+
+/// What happened to a request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// Answered from memory, fresh.
+    Hit {
+        /// Time to live; none when it has no end.
+        ttl: Option<Duration>,
+    },
+    /// Answered from memory, past its freshness lifetime.
+    Stale {
+        /// How long it has been stale.
+        staleness: Duration,
+        /// Why it was served.
+        reason: ServedStale,
+    },
+    /// Fetched.
+    Miss {
+        /// What was missing.
+        missing: Missing,
+        /// Whether the result was shared with a fetch that was already under way.
+        collapsed: bool,
+        /// What came of it.
+        fetched: Fetched,
+    },
+    /// Fetched, and the handler confirmed what was stored.
+    Revalidated {
+        /// Whether the result was shared with a fetch that was already under way.
+        collapsed: bool,
+    },
+    /// Sent through without the cache.
+    Pass {
+        /// Why.
+        reason: PassReason,
+        /// What came of it.
+        fetched: Fetched,
+    },
+    /// Answered by the gateway alone.
+    Answered(Answered),
+}
+
+/// What came of asking the handler.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fetched {
+    /// Nothing yet.
+    Pending,
+    /// It answered with this status, and the answer is kept.
+    Stored(StatusCode),
+    /// It answered with this status, and the answer is not kept.
+    NotStored(StatusCode),
+    /// It failed in the way of this name.
+    Failed(&'static str),
+}
+
+/// Why a stale response was served.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ServedStale {
+    /// As the cache decided.
+    Cache(StaleReason),
+    /// A refresh was due, and too many run already; the next stale hit tries again.
+    Busy,
+}
+
+impl ServedStale {
+    /// Every reason, for metrics.
+    pub const ALL: [ServedStale; 3] =
+        [ServedStale::Cache(StaleReason::Revalidating), ServedStale::Cache(StaleReason::Error), ServedStale::Busy];
+
+    /// The stable name.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            ServedStale::Cache(reason) => reason.as_str(),
+            ServedStale::Busy => "busy",
+        }
+    }
+}
+
+/// Why a request was sent through without the cache. A closed list with stable names.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum PassReason {
+    /// Its route sets no `revalidate`.
+    Dynamic,
+    /// No route matches.
+    Unmatched,
+    /// Its method is neither GET nor HEAD.
+    Method,
+    /// It is a GET with a body.
+    Body,
+    /// It asks to leave HTTP.
+    Upgrade,
+    /// It carries `Authorization`.
+    Authorization,
+    /// It carries a cookie or header that the route names under `bypass`.
+    Bypass,
+    /// The answer to its key is not kept.
+    Declined(DeclineReason),
+}
+
+impl PassReason {
+    /// The stable name.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            PassReason::Dynamic => "dynamic",
+            PassReason::Unmatched => "unmatched",
+            PassReason::Method => "method",
+            PassReason::Body => "body",
+            PassReason::Upgrade => "upgrade",
+            PassReason::Authorization => "authorization",
+            PassReason::Bypass => "bypass",
+            PassReason::Declined(reason) => reason.as_str(),
+        }
+    }
+
+    /// Every reason, for metrics.
+    pub fn all() -> impl Iterator<Item = PassReason> {
+        [
+            PassReason::Dynamic,
+            PassReason::Unmatched,
+            PassReason::Method,
+            PassReason::Body,
+            PassReason::Upgrade,
+            PassReason::Authorization,
+            PassReason::Bypass,
+        ]
+        .into_iter()
+        .chain(DeclineReason::ALL.map(PassReason::Declined))
+    }
+
+    /// The `fwd` parameter (RFC 9211 section 2.2).
+    fn fwd(self) -> &'static str {
+        match self {
+            PassReason::Method => "method",
+            PassReason::Body | PassReason::Upgrade | PassReason::Authorization => "request",
+            PassReason::Dynamic | PassReason::Unmatched | PassReason::Bypass | PassReason::Declined(_) => "bypass",
+        }
+    }
+}
+
+/// What the gateway answered by itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Answered {
+    /// A request that breaks RFC 9112 or RFC 9110, or is too large.
+    Refused,
+    /// A host that the gateway does not serve (421).
+    Misdirected,
+    /// A redirect to the same page under its one name.
+    Redirected,
+    /// A path that no route matches, where that is 404.
+    NotFound,
+}
+
+impl Answered {
+    fn as_str(self) -> &'static str {
+        match self {
+            Answered::Refused => "refused",
+            Answered::Misdirected => "misdirected",
+            Answered::Redirected => "redirected",
+            Answered::NotFound => "not-found",
+        }
+    }
+}
+
+/// The values of `x-cache`, and of the label `cache` in lower case.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum XCache {
+    /// Fresh from memory.
+    Hit,
+    /// Stale from memory.
+    Stale,
+    /// Fetched.
+    Miss,
+    /// Confirmed by the handler.
+    Revalidated,
+    /// Without the cache.
+    Pass,
+    /// Answered by the gateway alone; not sent as a header.
+    None,
+}
+
+impl XCache {
+    /// Every value, for metrics.
+    pub const ALL: [XCache; 6] =
+        [XCache::Hit, XCache::Stale, XCache::Miss, XCache::Revalidated, XCache::Pass, XCache::None];
+
+    /// As the header has it.
+    pub fn header(self) -> Option<&'static str> {
+        match self {
+            XCache::Hit => Some("HIT"),
+            XCache::Stale => Some("STALE"),
+            XCache::Miss => Some("MISS"),
+            XCache::Revalidated => Some("REVALIDATED"),
+            XCache::Pass => Some("PASS"),
+            XCache::None => None,
+        }
+    }
+
+    /// As the label has it.
+    pub fn label(self) -> &'static str {
+        match self {
+            XCache::Hit => "hit",
+            XCache::Stale => "stale",
+            XCache::Miss => "miss",
+            XCache::Revalidated => "revalidated",
+            XCache::Pass => "pass",
+            XCache::None => "none",
+        }
+    }
+}
+
+impl Outcome {
+    /// The value of `x-cache`.
+    pub fn x_cache(&self) -> XCache {
+        match self {
+            Outcome::Hit { .. } => XCache::Hit,
+            Outcome::Stale { .. } => XCache::Stale,
+            Outcome::Miss { .. } => XCache::Miss,
+            Outcome::Revalidated { .. } => XCache::Revalidated,
+            Outcome::Pass { .. } => XCache::Pass,
+            Outcome::Answered(_) => XCache::None,
+        }
+    }
+}
+
+/// The value of `Cache-Status`.
+impl fmt::Display for Outcome {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("evergate")?;
+        match *self {
+            Outcome::Hit { ttl: Some(ttl) } => write!(f, "; hit; ttl={}", ttl.as_secs()),
+            Outcome::Hit { ttl: None } => f.write_str("; hit"),
+            Outcome::Stale { staleness, reason } => {
+                write!(f, "; hit; ttl={}; detail={}", negative(staleness), reason.as_str())
+            }
+            Outcome::Miss { missing, collapsed, fetched } => {
+                let fwd = match missing {
+                    Missing::Uri => "uri-miss",
+                    Missing::Vary => "vary-miss",
+                    Missing::Stale => "stale",
+                };
+                write!(f, "; fwd={fwd}")?;
+                if collapsed {
+                    f.write_str("; collapsed")?;
+                }
+                write!(f, "{fetched}")
+            }
+            Outcome::Revalidated { collapsed } => {
+                f.write_str("; fwd=stale; fwd-status=304")?;
+                if collapsed {
+                    f.write_str("; collapsed")?;
+                }
+                f.write_str("; stored")
+            }
+            Outcome::Pass { reason, fetched: Fetched::Failed(name) } => {
+                write!(f, "; fwd={}; detail={name}", reason.fwd())
+            }
+            Outcome::Pass { reason, fetched } => {
+                write!(f, "; fwd={}{fetched}; detail={}", reason.fwd(), reason.as_str())
+            }
+            Outcome::Answered(what) => write!(f, "; detail={}", what.as_str()),
+        }
+    }
+}
+
+impl fmt::Display for Fetched {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Fetched::Pending => Ok(()),
+            Fetched::Stored(status) => write!(f, "; fwd-status={}; stored", status.as_u16()),
+            Fetched::NotStored(status) => write!(f, "; fwd-status={}", status.as_u16()),
+            Fetched::Failed(name) => write!(f, "; detail={name}"),
+        }
+    }
+}
+
+/// The time to live of what has been stale for `staleness`: at most -1 would be a lie in the first second, so it rounds to 0.
+fn negative(staleness: Duration) -> i64 {
+    i64::try_from(staleness.as_secs()).map_or(i64::MIN, |seconds| -seconds)
+}
+
+#[cfg(test)]
+mod tests;

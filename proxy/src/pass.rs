@@ -1,0 +1,350 @@
+//! The pass-through: requests that the cache has no part in, proxied by the framework and streamed both ways.
+//!
+//! This is one of the few files that know the framework's phases. Everything about the request was decided before it comes
+//! here; the [`Passage`] says what.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use evergate_cache::Moment;
+use http::header::{CACHE_CONTROL, ETAG, EXPIRES, HOST, LAST_MODIFIED, UPGRADE};
+use http::{HeaderName, HeaderValue, Method, StatusCode};
+use pingora::apps::{HttpServerApp, ReusedHttpStream};
+use pingora::protocols::http::ServerSession;
+use pingora::proxy::{FailToProxy, HttpProxy, ProxyHttp, Session};
+use pingora::server::ShutdownWatch;
+use pingora::upstreams::peer::HttpPeer;
+use pingora::{Error, ErrorType};
+use pingora_http::{RequestHeader, ResponseHeader};
+
+use crate::failure::Failure;
+use crate::gateway::Gateway;
+use crate::handler_request::{
+    TRACEPARENT, X_FORWARDED_FOR, X_FORWARDED_HOST, X_FORWARDED_PROTO, X_MATCHED_PATH, X_REQUEST_ID, X_ROUTE_PARAMS,
+    request_id, traceparent,
+};
+use crate::metrics::UpstreamResult;
+use crate::observe::observe;
+use crate::outcome::{Fetched, Outcome, PassReason};
+use crate::passage::{Passage, Reached};
+use crate::request::Request;
+use crate::respond::{NO_STORE, Notice, TAG_FIELDS};
+use crate::serve::Record;
+
+/// What the framework's proxy asks about a request that passes.
+pub struct PassThrough {
+    gateway: Arc<Gateway>,
+}
+
+/// What is carried from phase to phase.
+pub struct Carried {
+    passage: Option<Arc<(Passage, Request)>>,
+    begun: Moment,
+    asked: Option<Moment>,
+    attempts: u32,
+    fetched: Fetched,
+    status: Option<StatusCode>,
+}
+
+tokio::task_local! {
+    /// What was decided about the request that this task proxies. The framework makes its context from nothing, and HTTP/2
+    /// sessions carry nothing of ours to it, so this is how it gets there.
+    static DECIDED: Arc<(Passage, Request)>;
+}
+
+/// Proxies one request about which `passage` was decided. The connection comes back when it may be used again.
+pub async fn pass(
+    proxy: &Arc<HttpProxy<PassThrough>>,
+    session: ServerSession,
+    passage: Passage,
+    request: Request,
+    shutdown: &ShutdownWatch,
+) -> Option<ReusedHttpStream> {
+    DECIDED.scope(Arc::new((passage, request)), proxy.process_new_http(session, shutdown)).await
+}
+
+impl PassThrough {
+    /// The pass-through of `gateway`.
+    pub fn new(gateway: Arc<Gateway>) -> PassThrough {
+        PassThrough { gateway }
+    }
+
+    /// Counts how asking the handler ended; the first word counts.
+    fn answered(&self, carried: &mut Carried, result: UpstreamResult) {
+        if let (Some(asked), Some(passage)) = (carried.asked.take(), &carried.passage) {
+            let time = self.gateway.clock.now().since(asked);
+            self.gateway.metrics.upstream_answered(&passage.0.upstream.name, result, time);
+        }
+    }
+}
+
+#[async_trait]
+impl ProxyHttp for PassThrough {
+    type CTX = Carried;
+
+    fn new_ctx(&self) -> Carried {
+        Carried {
+            passage: DECIDED.try_with(Arc::clone).ok(),
+            begun: self.gateway.clock.now(),
+            asked: None,
+            attempts: 0,
+            fetched: Fetched::Pending,
+            status: None,
+        }
+    }
+
+    async fn early_request_filter(&self, session: &mut Session, _carried: &mut Carried) -> pingora::Result<()> {
+        // A visitor who sends slowly is the leash's business too.
+        session.set_read_timeout(None);
+        Ok(())
+    }
+
+    async fn upstream_peer(&self, _session: &mut Session, carried: &mut Carried) -> pingora::Result<Box<HttpPeer>> {
+        let Some(passage) = carried.passage.clone() else { return Err(undecided()) };
+        let upstream = &passage.0.upstream;
+        carried.asked = Some(self.gateway.clock.now());
+        let peer = match upstream.next_server() {
+            Ok(server) => server.peer(&upstream.timeouts).await,
+            Err(failure) => Err(failure),
+        };
+        let mut peer = peer.map_err(|_| Error::explain(ErrorType::ConnectError, "no address"))?;
+        // Silence is what the leash is for; this is only the end of what it cannot see.
+        peer.options.read_timeout = None;
+        Ok(Box::new(peer))
+    }
+
+    fn fail_to_connect(
+        &self,
+        _session: &mut Session,
+        _peer: &HttpPeer,
+        carried: &mut Carried,
+        mut error: Box<Error>,
+    ) -> Box<Error> {
+        let retries = carried.passage.as_ref().map_or(0, |passage| passage.0.upstream.retries);
+        if carried.attempts < retries {
+            // Nothing was sent, so asking another server does no harm.
+            carried.attempts += 1;
+            error.set_retry(true);
+        }
+        error
+    }
+
+    async fn request_body_filter(
+        &self,
+        _session: &mut Session,
+        _body: &mut Option<Bytes>,
+        _end: bool,
+        carried: &mut Carried,
+    ) -> pingora::Result<()> {
+        if let Some(passage) = &carried.passage {
+            // While the visitor is still sending, the handler is not late.
+            passage.0.leash.extend(passage.0.upstream.timeouts.first_byte);
+        }
+        Ok(())
+    }
+
+    async fn upstream_request_filter(
+        &self,
+        session: &mut Session,
+        request: &mut RequestHeader,
+        carried: &mut Carried,
+    ) -> pingora::Result<()> {
+        let Some(carried) = &carried.passage else { return Err(undecided()) };
+        let (passage, known) = &**carried;
+        request.set_raw_path(passage.target.as_bytes())?;
+        let unwanted: Vec<HeaderName> =
+            request.headers.keys().filter(|name| for_the_gateway_alone(name)).cloned().collect();
+        for name in unwanted {
+            request.remove_header(&name);
+        }
+        if !known.wants_upgrade() {
+            request.remove_header(&UPGRADE);
+            request.remove_header("http2-settings");
+        }
+        match known.peer {
+            Some(peer) => request.insert_header(X_FORWARDED_FOR, peer.to_string())?,
+            None => {
+                request.remove_header(&X_FORWARDED_FOR);
+            }
+        }
+        request.insert_header(X_FORWARDED_PROTO, known.scheme.as_str())?;
+        request.remove_header(&X_FORWARDED_HOST);
+        if let Some(authority) = &known.authority {
+            request.insert_header(X_FORWARDED_HOST, authority)?;
+        }
+        if !request.headers.contains_key(X_REQUEST_ID) {
+            request.insert_header(X_REQUEST_ID, request_id())?;
+        }
+        if !request.headers.contains_key(TRACEPARENT) {
+            request.insert_header(TRACEPARENT, traceparent())?;
+        }
+        if let (Some(route), Some(params)) = (&passage.route, &passage.params) {
+            request.insert_header(X_MATCHED_PATH, &route.pattern)?;
+            request.insert_header(X_ROUTE_PARAMS, params)?;
+        }
+        if let Some(host) = passage.upstream.configured_host() {
+            request.insert_header(HOST, host)?;
+        }
+        // The upload counts against the handler only once it is over.
+        if !session.is_body_empty() {
+            passage.leash.extend(passage.upstream.timeouts.first_byte);
+        }
+        Ok(())
+    }
+
+    async fn upstream_response_filter(
+        &self,
+        _session: &mut Session,
+        response: &mut ResponseHeader,
+        carried: &mut Carried,
+    ) -> pingora::Result<()> {
+        let Some(shared) = carried.passage.clone() else { return Err(undecided()) };
+        let (passage, request) = &*shared;
+        let status = response.status;
+        if status == StatusCode::SWITCHING_PROTOCOLS {
+            passage.leash.release();
+        } else {
+            passage.leash.extend(passage.upstream.timeouts.idle);
+        }
+        if status.is_informational() && status != StatusCode::SWITCHING_PROTOCOLS {
+            return Ok(());
+        }
+        self.answered(carried, UpstreamResult::Ok);
+        carried.status = Some(status);
+        carried.fetched = Fetched::NotStored(status);
+        for name in TAG_FIELDS {
+            response.remove_header(&name);
+        }
+        if must_not_be_kept(passage, request, response) {
+            response.insert_header(CACHE_CONTROL, NO_STORE)?;
+        }
+        let outcome = Outcome::Pass { reason: passage.reason, fetched: carried.fetched };
+        response.insert_header("cache-status", outcome.to_string())?;
+        response.insert_header("x-cache", outcome.x_cache().header().unwrap_or("PASS"))?;
+        Ok(())
+    }
+
+    fn upstream_response_body_filter(
+        &self,
+        _session: &mut Session,
+        _body: &mut Option<Bytes>,
+        _end: bool,
+        carried: &mut Carried,
+    ) -> pingora::Result<Option<std::time::Duration>> {
+        if let Some(passage) = &carried.passage
+            && carried.status != Some(StatusCode::SWITCHING_PROTOCOLS)
+        {
+            passage.0.leash.extend(passage.0.upstream.timeouts.idle);
+        }
+        Ok(None)
+    }
+
+    async fn fail_to_proxy(&self, session: &mut Session, error: &Error, carried: &mut Carried) -> FailToProxy {
+        let failed = FailToProxy { error_code: 0, can_reuse_downstream: false };
+        let Some(shared) = carried.passage.clone() else { return failed };
+        let verdict = blame(error, &shared.0);
+        let (status, name) = match &verdict {
+            Blame::Handler(failure) => failure.describe(),
+            Blame::Visitor => (StatusCode::BAD_REQUEST, "request-body"),
+            Blame::Gone => return failed,
+        };
+        self.answered(carried, UpstreamResult::Failed(name));
+        carried.fetched = Fetched::Failed(name);
+        if session.response_written().is_some_and(|head| !head.status.is_informational()) {
+            // The message is cut: the connection closes before its end.
+            return FailToProxy { error_code: status.as_u16(), can_reuse_downstream: false };
+        }
+        let explanation = match verdict {
+            Blame::Handler(_) => format!("the handler service did not answer ({name})"),
+            Blame::Visitor | Blame::Gone => String::from("the request's body is malformed or did not end"),
+        };
+        let notice = Notice::new(status, &explanation, self.gateway.clock.now().wall);
+        if send(session, &notice, &Outcome::Pass { reason: shared.0.reason, fetched: carried.fetched }).await.is_ok() {
+            carried.status = Some(status);
+        }
+        FailToProxy { error_code: status.as_u16(), can_reuse_downstream: false }
+    }
+
+    async fn logging(&self, session: &mut Session, error: Option<&Error>, carried: &mut Carried) {
+        let Some(shared) = carried.passage.clone() else { return };
+        let (passage, request) = &*shared;
+        if let Some(error) = error {
+            tracing::debug!(%error, target = passage.target, "a request that passes failed");
+        }
+        let outcome = Outcome::Pass { reason: passage.reason, fetched: carried.fetched };
+        let record = Record { route: passage.route.clone(), outcome, status: carried.status };
+        observe(&self.gateway, request, &record, session.body_bytes_sent() as u64, carried.begun);
+    }
+
+    fn suppress_error_log(&self, _session: &Session, _carried: &Carried, _error: &Error) -> bool {
+        true
+    }
+}
+
+/// Who is to blame for a request that failed.
+enum Blame {
+    Handler(Failure),
+    /// The visitor's body is not what its head announced.
+    Visitor,
+    /// The visitor has left.
+    Gone,
+}
+
+fn blame(error: &Error, passage: &Passage) -> Blame {
+    match passage.leash.reached() {
+        Some(Reached::MaxDuration) => return Blame::Handler(Failure::MaxDuration),
+        Some(Reached::Silence) => return Blame::Handler(Failure::FirstByteTimeout),
+        None => {}
+    }
+    match error.esource() {
+        pingora::ErrorSource::Upstream => Blame::Handler(Failure::from(error)),
+        pingora::ErrorSource::Downstream => {
+            let unreadable = matches!(error.etype(), ErrorType::ReadError | ErrorType::InvalidHTTPHeader);
+            if unreadable { Blame::Visitor } else { Blame::Gone }
+        }
+        pingora::ErrorSource::Internal | pingora::ErrorSource::Unset => Blame::Handler(Failure::from(error)),
+    }
+}
+
+/// A passage is decided for every request before it gets here; without one nothing is forwarded.
+fn undecided() -> Box<Error> {
+    Error::explain(ErrorType::InternalError, "a request came to the pass-through undecided")
+}
+
+/// Fields by which handlers know the gateway, and which nobody else may send.
+fn for_the_gateway_alone(name: &HeaderName) -> bool {
+    const PREFIXES: [&str; 4] = ["x-prerender-revalidate", "x-middleware-", "x-nextjs-", "x-invoke-"];
+    *name == X_MATCHED_PATH
+        || *name == X_ROUTE_PARAMS
+        || name.as_str() == "x-now-route-matches"
+        || PREFIXES.iter().any(|prefix| name.as_str().starts_with(prefix))
+}
+
+/// Whether nobody on the way may keep an answer that says nothing about it: what a route declined, and successful answers of
+/// dynamic routes that carry no validator to ask with. What no route matches is not touched.
+fn must_not_be_kept(passage: &Passage, request: &Request, response: &ResponseHeader) -> bool {
+    if passage.route.is_none() || response.headers.contains_key(CACHE_CONTROL) {
+        return false;
+    }
+    if matches!(passage.reason, PassReason::Declined(_)) {
+        return true;
+    }
+    let asked = request.method == Method::GET || request.method == Method::HEAD;
+    let silent = [EXPIRES, ETAG, LAST_MODIFIED].iter().all(|name| !response.headers.contains_key(name));
+    asked && silent && response.status == StatusCode::OK
+}
+
+/// Sends a notice through the framework's session.
+async fn send(session: &mut Session, notice: &Notice, outcome: &Outcome) -> pingora::Result<()> {
+    let mut head = ResponseHeader::build(notice.status, Some(notice.fields.len() + 4))?;
+    for (name, value) in notice.fields.iter() {
+        head.append_header(name.clone(), value.clone())?;
+    }
+    head.insert_header(http::header::CONTENT_LENGTH, HeaderValue::from(notice.body.len()))?;
+    head.insert_header("cache-status", outcome.to_string())?;
+    head.insert_header("x-cache", outcome.x_cache().header().unwrap_or("PASS"))?;
+    session.set_keepalive(None);
+    session.write_response_header(Box::new(head), false).await?;
+    session.write_response_body(Some(notice.body.clone()), true).await
+}

@@ -1,0 +1,114 @@
+//! A request that passes: what the pass-through needs to know of it, and how long it may take.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use crate::outcome::PassReason;
+use crate::snapshot::Route;
+use crate::upstream::Upstream;
+
+/// A request that goes through without the cache.
+#[derive(Clone, Debug)]
+pub struct Passage {
+    /// Who answers.
+    pub upstream: Arc<Upstream>,
+    /// The route, when one matches.
+    pub route: Option<Arc<Route>>,
+    /// The route's parameters as JSON, when one matches.
+    pub params: Option<String>,
+    /// Path in normal form, and the query as it came.
+    pub target: String,
+    /// Why it passes.
+    pub reason: PassReason,
+    /// How long it may take.
+    pub leash: Arc<Leash>,
+}
+
+/// How long a request that passes may go on without news, and in all.
+///
+/// The framework knows one read timeout for head and body alike; ours differ. So the deadline lives here: hooks of the
+/// pass-through move it, and whoever owns the visitor's connection ends the request when it is reached.
+#[derive(Debug)]
+pub struct Leash {
+    start: Instant,
+    /// Milliseconds after `start`; zero is never.
+    deadline: AtomicU64,
+    /// Milliseconds after `start` of the last deadline that was reached; zero is none.
+    reached: AtomicU64,
+    /// The end of it all, in milliseconds after `start`.
+    end: u64,
+}
+
+impl Leash {
+    /// A leash of at most `max_duration` in all, the first step within `first`.
+    pub fn new(first: Duration, max_duration: Option<Duration>) -> Arc<Leash> {
+        let end = max_duration.map_or(u64::MAX, milliseconds);
+        let deadline = AtomicU64::new(milliseconds(first).min(end));
+        Arc::new(Leash { start: Instant::now(), deadline, reached: AtomicU64::new(0), end })
+    }
+
+    /// There was news; the next must come within `time`.
+    pub fn extend(&self, time: Duration) {
+        let deadline = milliseconds(self.start.elapsed() + time).min(self.end);
+        self.deadline.store(deadline, Ordering::Release);
+    }
+
+    /// No more deadlines: the connection has left HTTP.
+    pub fn release(&self) {
+        self.deadline.store(0, Ordering::Release);
+    }
+
+    /// The current deadline.
+    pub fn deadline(&self) -> Option<Instant> {
+        match self.deadline.load(Ordering::Acquire) {
+            0 => None,
+            deadline => Some(self.start + Duration::from_millis(deadline)),
+        }
+    }
+
+    /// Notes that the deadline was reached.
+    pub fn mark_reached(&self) {
+        self.reached.store(milliseconds(self.start.elapsed()).max(1), Ordering::Release);
+    }
+
+    /// Whether the deadline was reached, and if so whether it was that of the whole.
+    pub fn reached(&self) -> Option<Reached> {
+        match self.reached.load(Ordering::Acquire) {
+            0 => None,
+            at if at >= self.end => Some(Reached::MaxDuration),
+            _ => Some(Reached::Silence),
+        }
+    }
+
+    /// Waits for the deadline, however often it moves.
+    pub async fn run_out(&self) {
+        /// How often a leash without a deadline is looked at: one may come.
+        const RELEASED: Duration = Duration::from_secs(1);
+        loop {
+            match self.deadline() {
+                None => tokio::time::sleep(RELEASED).await,
+                Some(deadline) if deadline <= Instant::now() => {
+                    self.mark_reached();
+                    return;
+                }
+                Some(deadline) => tokio::time::sleep_until(deadline).await,
+            }
+        }
+    }
+}
+
+/// Which deadline was reached.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reached {
+    /// The handler was silent for too long.
+    Silence,
+    /// `max_duration` is over.
+    MaxDuration,
+}
+
+fn milliseconds(time: Duration) -> u64 {
+    u64::try_from(time.as_millis()).unwrap_or(u64::MAX).max(1)
+}

@@ -1,0 +1,181 @@
+//! Responses on their way to the visitor: what a protocol must be able to send, and what is added to every answer.
+
+use std::borrow::Cow;
+use std::fmt::Write;
+use std::future::Future;
+use std::time::SystemTime;
+
+use bytes::Bytes;
+use evergate_cache::{Fields, StoredResponse};
+use http::header::{CACHE_CONTROL, CONTENT_TYPE, DATE};
+use http::{HeaderName, HeaderValue, StatusCode};
+
+use crate::outcome::Outcome;
+use crate::snapshot::Told;
+
+/// What is told with answers that nobody may keep.
+pub const NO_STORE: HeaderValue = HeaderValue::from_static("private, no-cache, no-store, max-age=0, must-revalidate");
+
+/// Fields with which handlers tag answers: for the gateway, not for visitors.
+pub const TAG_FIELDS: [HeaderName; 3] = [
+    HeaderName::from_static("cache-tag"),
+    HeaderName::from_static("surrogate-key"),
+    HeaderName::from_static("x-next-cache-tags"),
+];
+
+/// The visitor has left, or reads too slowly to be served.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Gone;
+
+/// A way back to one visitor for one response: a head, pieces of a body, an end. HTTP/1.1 and HTTP/2 each have one. A
+/// responder to HEAD drops what belongs to the body.
+pub trait Responder: Send {
+    /// Sends the head.
+    fn head(&mut self, head: &Head<'_>, framing: Framing) -> impl Future<Output = Result<(), Gone>> + Send;
+
+    /// Sends a piece of the body.
+    fn piece(&mut self, piece: Bytes) -> impl Future<Output = Result<(), Gone>> + Send;
+
+    /// Ends a body that is whole.
+    fn end(&mut self) -> impl Future<Output = Result<(), Gone>> + Send;
+
+    /// Sends a whole response at once.
+    fn whole(&mut self, head: &Head<'_>, body: &Bytes) -> impl Future<Output = Result<(), Gone>> + Send;
+
+    /// Cuts the message so that the visitor sees that it is not whole.
+    fn cut(&mut self) -> impl Future<Output = ()> + Send;
+
+    /// Resolves when the visitor leaves.
+    fn gone(&mut self) -> impl Future<Output = ()> + Send;
+}
+
+/// How the end of a body is known.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Framing {
+    /// By its length, which the fields tell or the responder adds.
+    Length(u64),
+    /// Only when it comes.
+    Unknown,
+    /// There is none: 204 and 304.
+    Bodiless,
+}
+
+/// The head of a response to one visitor.
+#[derive(Debug)]
+pub struct Head<'a> {
+    /// Status and fields.
+    pub lines: Lines<'a>,
+    /// What the gateway adds.
+    pub added: Added<'a>,
+}
+
+/// Where the fields come from.
+#[derive(Debug)]
+pub enum Lines<'a> {
+    /// A stored response, whose fields are rendered already and tell its length.
+    Stored(&'a StoredResponse),
+    /// A status and fields, without `Content-Length`.
+    Given(StatusCode, Cow<'a, Fields>),
+}
+
+impl Lines<'_> {
+    /// The status.
+    pub fn status(&self) -> StatusCode {
+        match self {
+            Lines::Stored(response) => response.head().status,
+            Lines::Given(status, _) => *status,
+        }
+    }
+
+    /// The fields.
+    pub fn fields(&self) -> &Fields {
+        match self {
+            Lines::Stored(response) => &response.head().fields,
+            Lines::Given(_, fields) => fields,
+        }
+    }
+}
+
+/// What the gateway adds to an answer.
+#[derive(Clone, Copy, Debug)]
+pub struct Added<'a> {
+    /// What happened, for `Cache-Status` and `x-cache`.
+    pub outcome: &'a Outcome,
+    /// `Age`, on everything that comes from the cache.
+    pub age: Option<u64>,
+    /// `Cache-Control` and its relatives, where they are the gateway's word.
+    pub told: Option<&'a Told>,
+}
+
+impl Added<'_> {
+    /// Visits every added line. Values are rendered into `scratch`, which its owner keeps, so that a hit allocates nothing.
+    pub fn each(&self, scratch: &mut String, mut line: impl FnMut(&'static str, &[u8])) {
+        if let Some(age) = self.age {
+            line("age", render(scratch, age));
+        }
+        if let Some(told) = self.told {
+            line("cache-control", told.cache_control.as_bytes());
+            if let Some(cdn) = &told.cdn_cache_control {
+                line("cdn-cache-control", cdn.as_bytes());
+            }
+        }
+        line("cache-status", render(scratch, self.outcome));
+        if let Some(value) = self.outcome.x_cache().header() {
+            line("x-cache", value.as_bytes());
+        }
+    }
+}
+
+fn render(scratch: &mut String, value: impl std::fmt::Display) -> &[u8] {
+    scratch.clear();
+    // Writing to memory does not fail.
+    let _ = write!(scratch, "{value}");
+    scratch.as_bytes()
+}
+
+/// A short answer that the gateway makes itself.
+#[derive(Debug)]
+pub struct Notice {
+    /// The status.
+    pub status: StatusCode,
+    /// The fields.
+    pub fields: Fields,
+    /// One line of text.
+    pub body: Bytes,
+}
+
+impl Notice {
+    /// `status` with one line of explanation, not to be kept by anyone.
+    pub fn new(status: StatusCode, explanation: &str, now: SystemTime) -> Notice {
+        let mut fields = Fields::with_capacity(4);
+        fields.append(CONTENT_TYPE, HeaderValue::from_static("text/plain; charset=utf-8"));
+        fields.append(CACHE_CONTROL, NO_STORE);
+        fields.append(DATE, date(now));
+        Notice { status, fields, body: Bytes::from(format!("{status}: {explanation}\n")) }
+    }
+
+    /// Adds a field.
+    #[must_use]
+    pub fn with(mut self, name: HeaderName, value: HeaderValue) -> Notice {
+        self.fields.append(name, value);
+        self
+    }
+
+    /// Sends it.
+    ///
+    /// # Errors
+    ///
+    /// [`Gone`] when nobody is there to read it.
+    pub async fn send<R: Responder>(&self, responder: &mut R, outcome: &Outcome) -> Result<(), Gone> {
+        let head = Head {
+            lines: Lines::Given(self.status, Cow::Borrowed(&self.fields)),
+            added: Added { outcome, age: None, told: None },
+        };
+        responder.whole(&head, &self.body).await
+    }
+}
+
+/// A date as HTTP writes it (RFC 9110 section 5.6.7).
+pub fn date(now: SystemTime) -> HeaderValue {
+    HeaderValue::from_str(&httpdate::fmt_http_date(now)).unwrap_or_else(|_| HeaderValue::from_static(""))
+}

@@ -1,0 +1,234 @@
+//! The process: listeners, the embedded demo service, signals, and an orderly end.
+
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use nix::sys::resource::{Resource, getrlimit, setrlimit};
+use pingora::proxy::HttpProxy;
+use pingora::server::configuration::ServerConf;
+use tokio::net::{TcpListener, TcpSocket};
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
+use tokio::time::timeout;
+use tracing::{error, info, warn};
+
+use crate::admin::Admin;
+use crate::clock::{Clock, wall};
+use crate::config::{Builtin, Config, Listen, Origin};
+use crate::connection::Connections;
+use crate::connection::transport::Transport;
+use crate::demo::Demo;
+use crate::gateway::Gateway;
+use crate::metrics::Metrics;
+use crate::observe::AccessLog;
+use crate::pass::PassThrough;
+use crate::snapshot::Snapshot;
+
+/// How long requests under way may take to end once the gateway is told to stop.
+const GRACE: Duration = Duration::from_secs(8);
+
+/// Connections that may wait to be accepted.
+const BACKLOG: u32 = 4096;
+
+/// Most connections of visitors at one time.
+const MAX_CONNECTIONS: usize = 1 << 20;
+
+/// Why the gateway does not run.
+#[derive(Debug, thiserror::Error)]
+pub enum ServerError {
+    /// An address cannot be listened on.
+    #[error("cannot listen on {address}")]
+    Listen {
+        /// The address.
+        address: SocketAddr,
+        /// What the system said.
+        #[source]
+        source: io::Error,
+    },
+    /// The demo service did not start.
+    #[error("cannot start the demo handler service")]
+    Demo(#[source] io::Error),
+    /// The metrics are inconsistent: a bug.
+    #[error("cannot set up the metrics")]
+    Metrics(#[from] prometheus::Error),
+    /// Signals cannot be received.
+    #[error("cannot receive signals")]
+    Signals(#[source] io::Error),
+    /// The runtime did not start.
+    #[error("cannot start the threads")]
+    Threads(#[source] io::Error),
+}
+
+/// Where the gateway can be reached once it runs.
+#[derive(Clone, Debug)]
+pub struct Addresses {
+    /// The visitors' listeners, in the order of the configuration.
+    pub listen: Vec<SocketAddr>,
+    /// The admin listener.
+    pub admin: SocketAddr,
+    /// The demo service, when an upstream uses it.
+    pub demo: Option<SocketAddr>,
+}
+
+/// Runs the gateway until a signal ends it. `ready` is called once everything listens.
+///
+/// # Errors
+///
+/// A [`ServerError`] when it cannot start; nothing is left listening then.
+pub fn run(config: &Config, ready: impl FnOnce(&Addresses)) -> Result<(), ServerError> {
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(config.threads.get())
+        .thread_name("evergate")
+        .enable_all()
+        .build()
+        .map_err(ServerError::Threads)?;
+    raise_file_limit();
+    let result = runtime.block_on(serve(config, ready));
+    // Fetches that nobody waits for any more end with the process.
+    runtime.shutdown_background();
+    result
+}
+
+async fn serve(config: &Config, ready: impl FnOnce(&Addresses)) -> Result<(), ServerError> {
+    let (stop, stopping) = watch::channel(false);
+    let mut listeners = Vec::with_capacity(config.listen.len());
+    for listen in &config.listen {
+        listeners.push((bind(listen.address)?, listen));
+    }
+    let admin_listener = bind(config.admin.address)?;
+    let demo = start_demo(config, &stopping).await?;
+    let framework = Arc::new(ServerConf { threads: config.threads.get(), ..ServerConf::default() });
+    let gateway = gateway(config, demo, &framework)?;
+    let mut proxy = HttpProxy::new(PassThrough::new(Arc::clone(&gateway)), framework);
+    proxy.handle_init_modules();
+    let proxy = Arc::new(proxy);
+
+    let addresses = Addresses {
+        listen: listeners.iter().map(|(listener, listen)| local(listener, listen.address)).collect(),
+        admin: local(&admin_listener, config.admin.address),
+        demo,
+    };
+    let draining = Arc::new(AtomicBool::new(false));
+    let admin = Admin::new(Arc::clone(&gateway), Arc::clone(&draining));
+    tokio::spawn(async move {
+        if let Err(error) = admin.serve(admin_listener).await {
+            error!(%error, "the admin listener ended");
+        }
+    });
+    let places = Arc::new(Semaphore::new(MAX_CONNECTIONS));
+    for (listener, Listen { h2c, .. }) in listeners {
+        let connections = Arc::new(Connections::new(Arc::clone(&gateway), Arc::clone(&proxy), *h2c));
+        tokio::spawn(accept(listener, connections, stopping.clone(), Arc::clone(&places)));
+    }
+    let signal = wait_for_signal(|| ready(&addresses)).await.map_err(ServerError::Signals)?;
+
+    info!(signal, "stopping");
+    draining.store(true, Ordering::Release);
+    stop.send_replace(true);
+    drain(&places).await;
+    Ok(())
+}
+
+fn gateway(config: &Config, demo: Option<SocketAddr>, framework: &ServerConf) -> Result<Arc<Gateway>, ServerError> {
+    let snapshot = Snapshot::new(config, demo);
+    let routes: Vec<&str> = snapshot.routes.iter().map(|route| route.pattern.as_str()).collect();
+    let upstreams: Vec<&str> = config.upstreams.iter().map(|upstream| upstream.name.as_str()).collect();
+    let metrics = Metrics::new(&routes, &upstreams)?;
+    let access_log = AccessLog::new(config.log.access);
+    Ok(Gateway::new(snapshot, &config.cache, Clock::start(), metrics, access_log, framework))
+}
+
+/// The embedded demo service, when an upstream wants it.
+async fn start_demo(config: &Config, stopping: &watch::Receiver<bool>) -> Result<Option<SocketAddr>, ServerError> {
+    let wanted = config.upstreams.iter().any(|upstream| upstream.origin == Origin::Builtin(Builtin::Demo));
+    if !wanted {
+        return Ok(None);
+    }
+    Demo::start(wall, stopping.clone()).await.map(Some).map_err(ServerError::Demo)
+}
+
+fn bind(address: SocketAddr) -> Result<TcpListener, ServerError> {
+    let bind = || -> io::Result<TcpListener> {
+        let socket = if address.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
+        socket.set_reuseaddr(true)?;
+        socket.bind(address)?;
+        socket.listen(BACKLOG)
+    };
+    bind().map_err(|source| ServerError::Listen { address, source })
+}
+
+/// The address that was bound: the port is chosen by the system when the configuration says 0.
+fn local(listener: &TcpListener, configured: SocketAddr) -> SocketAddr {
+    listener.local_addr().unwrap_or(configured)
+}
+
+async fn accept(
+    listener: TcpListener,
+    connections: Arc<Connections>,
+    mut stopping: watch::Receiver<bool>,
+    places: Arc<Semaphore>,
+) {
+    /// How long to wait when the system has no more file descriptors: others have to end first.
+    const OUT_OF_FILES: Duration = Duration::from_millis(100);
+    loop {
+        let accepted = tokio::select! {
+            accepted = listener.accept() => accepted,
+            _ = stopping.wait_for(|stopping| *stopping) => return,
+        };
+        let socket = match accepted {
+            Ok((socket, _)) => socket,
+            Err(error) => {
+                warn!(%error, "a connection could not be accepted");
+                tokio::time::sleep(OUT_OF_FILES).await;
+                continue;
+            }
+        };
+        // The semaphore is never closed.
+        let Ok(place) = Arc::clone(&places).acquire_owned().await else { return };
+        // Without it small answers may wait for the acknowledgement of the last; with it nothing is lost.
+        let _ = socket.set_nodelay(true);
+        tokio::spawn(serve_connection(Arc::clone(&connections), socket, stopping.clone(), place));
+    }
+}
+
+async fn serve_connection(
+    connections: Arc<Connections>,
+    socket: tokio::net::TcpStream,
+    stopping: watch::Receiver<bool>,
+    place: OwnedSemaphorePermit,
+) {
+    connections.serve(Box::new(Transport::new(socket)), stopping).await;
+    drop(place);
+}
+
+/// Waits until a signal asks the gateway to stop; its name. `listening` is called once signals are heard.
+async fn wait_for_signal(listening: impl FnOnce()) -> io::Result<&'static str> {
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    listening();
+    Ok(tokio::select! {
+        _ = terminate.recv() => "SIGTERM",
+        _ = interrupt.recv() => "SIGINT",
+    })
+}
+
+/// Waits until every connection has ended, but not for ever.
+async fn drain(places: &Semaphore) {
+    let all = u32::try_from(MAX_CONNECTIONS).unwrap_or(u32::MAX);
+    if timeout(GRACE, places.acquire_many(all)).await.is_err() {
+        let left = MAX_CONNECTIONS - places.available_permits();
+        warn!(left, "connections were still open at the end of the grace period");
+    }
+}
+
+/// As many connections as the system permits; what it does not permit shows when accepting.
+fn raise_file_limit() {
+    let raised =
+        getrlimit(Resource::RLIMIT_NOFILE).and_then(|(_, hard)| setrlimit(Resource::RLIMIT_NOFILE, hard, hard));
+    if let Err(error) = raised {
+        warn!(%error, "the limit of open files could not be raised");
+    }
+}

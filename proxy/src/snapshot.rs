@@ -1,0 +1,148 @@
+//! One configuration at work: everything derived from it, immutable. A request pins one at its start.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use evergate_cache::{Window, Windows};
+use http::{HeaderName, HeaderValue};
+
+use crate::config::{self, Config, QueryPattern, TrailingSlash, Unmatched};
+use crate::routes::RouteTable;
+use crate::upstream::Upstream;
+
+/// One configuration at work.
+#[derive(Debug)]
+pub struct Snapshot {
+    /// Names that are served; empty when the gateway serves one site.
+    pub hosts: Vec<String>,
+    /// What becomes of a trailing slash.
+    pub trailing_slash: TrailingSlash,
+    /// What becomes of a path that no route matches.
+    pub unmatched: Unmatched,
+    /// The upstream of what no route matches.
+    pub default_upstream: Arc<Upstream>,
+    /// Part of every key.
+    pub generation: String,
+    /// Query parameters that never enter a key.
+    pub strip_query: Vec<QueryPattern>,
+    /// Which route a path belongs to, by its place in `routes`.
+    pub table: RouteTable,
+    /// The routes, in the order of the file.
+    pub routes: Vec<Arc<Route>>,
+}
+
+/// A configured path at work.
+#[derive(Debug)]
+pub struct Route {
+    /// Its pattern, as headers and labels show it.
+    pub pattern: String,
+    /// Who answers.
+    pub upstream: Arc<Upstream>,
+    /// Whether and how long answers are kept.
+    pub kind: RouteKind,
+    /// Which query parameters enter the key.
+    pub query: config::Query,
+    /// Which cookies enter the key.
+    pub cookies: Vec<String>,
+    /// Which request fields split the page.
+    pub vary: Vec<HeaderName>,
+    /// What makes a request pass whole.
+    pub bypass: config::Bypass,
+    /// What becomes of a request with `Authorization`.
+    pub authorization: config::Authorization,
+    /// Longest time for one run of the handler, where the configuration sets it.
+    pub max_duration: Option<Duration>,
+}
+
+/// Whether and how long a route's answers are kept.
+#[derive(Debug)]
+pub enum RouteKind {
+    /// Never: every request goes to the handler.
+    Dynamic,
+    /// For a window.
+    Window(Windows, Told),
+}
+
+/// What visitors and caches in front are told of stored successes.
+#[derive(Debug)]
+pub struct Told {
+    /// `Cache-Control`.
+    pub cache_control: HeaderValue,
+    /// `CDN-Cache-Control` (RFC 9213).
+    pub cdn_cache_control: Option<HeaderValue>,
+    /// Whether this is the operator's own word, which beats the handler's.
+    pub configured: bool,
+}
+
+impl Snapshot {
+    /// Puts `config` to work. `demo` is where the embedded demo service listens, when an upstream wants it.
+    pub fn new(config: &Config, demo: Option<SocketAddr>) -> Snapshot {
+        let refreshes = config.cache.max_concurrent_refreshes.get();
+        let upstreams: Vec<Arc<Upstream>> =
+            config.upstreams.iter().map(|upstream| Arc::new(Upstream::new(upstream, refreshes, demo))).collect();
+        let routes = config.routes.iter().map(|route| {
+            let upstream = Arc::clone(&upstreams[route.upstream.0]);
+            Arc::new(Route::new(route, upstream, config.cache.negative_ttl))
+        });
+        Snapshot {
+            hosts: config.hosts.clone(),
+            trailing_slash: config.trailing_slash,
+            unmatched: config.unmatched,
+            default_upstream: Arc::clone(&upstreams[config.default_upstream.0]),
+            generation: config.cache.generation.clone(),
+            strip_query: config.cache.strip_query.clone(),
+            table: RouteTable::new(config.routes.iter().map(|route| &route.pattern)),
+            routes: routes.collect(),
+        }
+    }
+}
+
+impl Route {
+    fn new(route: &config::Route, upstream: Arc<Upstream>, negative_ttl: Duration) -> Route {
+        Route {
+            pattern: route.pattern.to_string(),
+            upstream,
+            kind: RouteKind::new(route, negative_ttl),
+            query: route.query.clone(),
+            cookies: route.cookies.clone(),
+            vary: route.vary.clone(),
+            bypass: route.bypass.clone(),
+            authorization: route.authorization,
+            max_duration: route.max_duration,
+        }
+    }
+}
+
+impl RouteKind {
+    fn new(route: &config::Route, negative_ttl: Duration) -> RouteKind {
+        let revalidate = match route.revalidate {
+            config::Revalidate::Dynamic => return RouteKind::Dynamic,
+            config::Revalidate::Forever => Window::Forever,
+            config::Revalidate::Every(window) => Window::For(window),
+        };
+        let windows = Windows { revalidate, expire: route.expire, stale_if_error: route.stale_if_error, negative_ttl };
+        RouteKind::Window(windows, Told::new(route, &windows))
+    }
+}
+
+impl Told {
+    /// The operator's word; otherwise that a browser asks each time (no purge reaches it), and that a CDN may keep a page
+    /// for the window and serve it stale for another.
+    fn new(route: &config::Route, windows: &Windows) -> Told {
+        if let Some(cache_control) = &route.cache_control {
+            return Told { cache_control: cache_control.clone(), cdn_cache_control: None, configured: true };
+        }
+        let window = match windows.revalidate {
+            Window::Forever => windows.expire,
+            Window::For(window) => window,
+        };
+        let seconds = window.as_secs();
+        let cdn = format!("public, max-age={seconds}, stale-while-revalidate={seconds}");
+        Told {
+            cache_control: HeaderValue::from_static("public, max-age=0, must-revalidate"),
+            cdn_cache_control: HeaderValue::from_str(&cdn).ok(),
+            configured: false,
+        }
+    }
+}
