@@ -1,0 +1,100 @@
+# Two commands matter: `make run` shows the gateway at work, `make test` runs everything that CI runs. Both install what
+# they miss, through the machine's own package manager or into tests/.tools; nothing else on the machine is changed.
+
+# Where cargo builds; it may have been moved.
+BINARY := $(abspath $(or $(CARGO_TARGET_DIR),target)/release/evergate)
+TOOLS  := $(CURDIR)/tests/.tools
+NEXT   := tests/next-app
+
+# Tools that the machine's packages are too old for, or that must come without their service, live here.
+export PATH := $(TOOLS)/bin:$(TOOLS)/node_modules/.bin:$(PATH)
+export NEXT_TELEMETRY_DISABLED := 1
+
+.DEFAULT_GOAL := help
+# The steps of `test` are in order, and cargo uses every core by itself.
+.NOTPARALLEL:
+.PHONY: help run build test lint setup-build setup-test setup-rust setup-node setup-promtool setup-next
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+run: build ## build, then start the gateway on config.yaml in front of the demo handlers
+	@$(BINARY) run --config config.yaml
+
+build: setup-build ## build the release binary
+	cargo build --locked --release -p evergate
+
+test: setup-build setup-test lint build ## set up, lint, and run every test
+	@ulimit -n "$$(ulimit -H -n)" 2>/dev/null || true; \
+	export EVERGATE_BIN="$(BINARY)" PROMTOOL="$$(command -v promtool)"; \
+	echo "cargo test --workspace --locked"; \
+	cargo test --workspace --locked
+
+lint: setup-build setup-rust ## formatting, clippy, documentation; warnings are errors
+	cargo fmt --all --check
+	cargo clippy --workspace --all-targets --locked -- -D warnings
+	RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --locked
+
+setup-build: ## install what the build needs: cmake
+	@command -v cmake >/dev/null 2>&1 || { \
+	  $(SHELL_FUNCTIONS) \
+	  install_packages cmake cmake cmake cmake; \
+	  command -v cmake >/dev/null 2>&1 || fail "cmake is needed to build pingora and could not be installed; install it and run make again"; \
+	}
+
+setup-test: setup-rust setup-node setup-promtool setup-next ## install what the tests need: rustfmt, clippy, Node.js, promtool, the Next.js app
+
+setup-rust:
+	@{ cargo fmt --version && cargo clippy --version; } >/dev/null 2>&1 \
+	|| rustup component add rustfmt clippy \
+	|| { echo "rustfmt and clippy are needed; install them beside cargo and run make again" >&2; exit 1; }
+
+# A distribution may have Node.js, but one that is too old for Next.js 16; then npm brings a newer one, for the tests only.
+NODE_FITS = node -e 'process.exit(Number(process.versions.node.split(".")[0]) >= 20 ? 0 : 1)' 2>/dev/null
+
+setup-node:
+	@{ $(NODE_FITS) && command -v npm >/dev/null 2>&1; } || { \
+	  $(SHELL_FUNCTIONS) \
+	  command -v npm >/dev/null 2>&1 || install_packages "nodejs npm" "nodejs npm" "nodejs npm" node; \
+	  $(NODE_FITS) || npm install --prefix "$(TOOLS)" --no-save --no-audit --no-fund node@20; \
+	  hash -r; \
+	  { $(NODE_FITS) && command -v npm >/dev/null 2>&1; } || fail "Node.js 20 or later with npm is needed for the tests and could not be installed; install it and run make again"; \
+	}
+
+# Debian's package would start a Prometheus server, so only promtool is taken out of it.
+setup-promtool:
+	@command -v promtool >/dev/null 2>&1 || { \
+	  $(SHELL_FUNCTIONS) \
+	  if command -v apt-get >/dev/null 2>&1; then \
+	    mkdir -p "$(TOOLS)/bin" "$(TOOLS)/prometheus" && cd "$(TOOLS)/prometheus" \
+	    && { apt-get download -q prometheus || { as_root apt-get update -q && apt-get download -q prometheus; }; } \
+	    && dpkg-deb --extract prometheus_*.deb . && mv usr/bin/promtool ../bin/ && cd .. && rm -r prometheus; \
+	  else \
+	    install_packages prometheus golang-github-prometheus prometheus prometheus; \
+	  fi; \
+	  command -v promtool >/dev/null 2>&1 || fail "promtool (part of Prometheus) is needed for the tests and could not be installed; install it and run make again"; \
+	}
+
+# The stamp is made last, so a build that was broken off is made again.
+setup-next: setup-node
+	@[ ! -d $(NEXT) ] || { cd $(NEXT) && { \
+	  { [ -f .next/built ] && [ -d node_modules ] && [ -z "$$(find . \( -name node_modules -o -name .next \) -prune -o ! -name . -newer .next/built -print)" ]; } \
+	  || { echo "building $(NEXT)" && npm ci --no-audit --no-fund && npx next build && touch .next/built; }; \
+	}; }
+
+# install_packages APT DNF APK BREW: installs the packages that the machine's package manager knows under these names.
+# Homebrew wants no root; the others need it.
+SHELL_FUNCTIONS = \
+	fail() { echo "$$*" >&2; exit 1; }; \
+	as_root() { \
+	  if [ "$$(id -u)" = 0 ]; then "$$@"; \
+	  elif command -v sudo >/dev/null 2>&1; then sudo "$$@"; \
+	  else echo "this needs root, and there is no sudo: $$*" >&2; return 1; fi; \
+	}; \
+	install_packages() { \
+	  if command -v apt-get >/dev/null 2>&1; then as_root apt-get update -q && as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends $$1; \
+	  elif command -v dnf >/dev/null 2>&1; then as_root dnf install -y $$2; \
+	  elif command -v apk >/dev/null 2>&1; then as_root apk add --no-cache $$3; \
+	  elif command -v brew >/dev/null 2>&1; then brew install $$4; \
+	  else echo "found none of apt-get, dnf, apk and brew to install with" >&2; return 1; fi; \
+	};
