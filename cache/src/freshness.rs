@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use crate::Moment;
-use crate::stored::StoredResponse;
+use crate::stored::{StoredResponse, explicit_lifetime};
+use crate::{Moment, ResponseHead};
 
 /// A route's window: how long a response counts as fresh after it was made (`revalidate`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -80,17 +80,26 @@ impl Windows {
         }
     }
 
-    /// The freshness lifetime of `response`: the window for a success; for 404, 410 and redirects the smallest of their own
-    /// freshness, the window and `negative_ttl`. None is without end.
+    /// Whether an answer with this head, received at `received`, is good for any time at all. A 404 that is stale when it
+    /// comes is not worth keeping.
+    pub fn keeps(&self, head: &ResponseHead, received: Moment) -> bool {
+        self.lifetime_of(head, explicit_lifetime(head, received)) != Some(Duration::ZERO)
+    }
+
     fn lifetime(&self, response: &StoredResponse) -> Option<Duration> {
+        self.lifetime_of(response.head(), response.explicit_lifetime())
+    }
+
+    /// The freshness lifetime of an answer: the window for a success; for 404, 410 and redirects the smallest of their own
+    /// freshness, the window and `negative_ttl`. None is without end.
+    fn lifetime_of(&self, head: &ResponseHead, own: Option<Duration>) -> Option<Duration> {
         let window = match self.revalidate {
             Window::Forever => None,
             Window::For(time) => Some(time),
         };
-        if response.head().status.is_success() {
+        if head.status.is_success() {
             return window;
         }
-        let own = response.explicit_lifetime();
         [window, own].into_iter().flatten().chain([self.negative_ttl]).min()
     }
 }

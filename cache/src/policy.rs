@@ -24,11 +24,13 @@ pub enum DeclineReason {
     TooLarge,
     /// Its body ends when the connection does, so half of it would pass for the whole.
     NoLength,
+    /// It is stale when it comes.
+    NoLifetime,
 }
 
 impl DeclineReason {
     /// Every reason, for metrics.
-    pub const ALL: [DeclineReason; 8] = [
+    pub const ALL: [DeclineReason; 9] = [
         DeclineReason::SetCookie,
         DeclineReason::Private,
         DeclineReason::NoStore,
@@ -37,6 +39,7 @@ impl DeclineReason {
         DeclineReason::Status,
         DeclineReason::TooLarge,
         DeclineReason::NoLength,
+        DeclineReason::NoLifetime,
     ];
 
     /// The stable name used in headers, logs and metrics.
@@ -50,6 +53,7 @@ impl DeclineReason {
             DeclineReason::Status => "status",
             DeclineReason::TooLarge => "too-large",
             DeclineReason::NoLength => "no-length",
+            DeclineReason::NoLifetime => "no-lifetime",
         }
     }
 }

@@ -118,7 +118,7 @@ fn age_value(head: &ResponseHead) -> Duration {
 
 /// What the handler says itself: `s-maxage`, else `max-age`, else `Expires` less `Date` (RFC 9111 section 4.2.1). An invalid
 /// date in `Expires` lies in the past (section 5.3).
-fn explicit_lifetime(head: &ResponseHead, received: Moment) -> Option<Duration> {
+pub(crate) fn explicit_lifetime(head: &ResponseHead, received: Moment) -> Option<Duration> {
     let directives = CacheControl::parse(head.fields.get_all(&CACHE_CONTROL));
     directives.lifetime().or_else(|| {
         let expires = head.fields.get(&EXPIRES)?;

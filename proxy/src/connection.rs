@@ -120,7 +120,7 @@ impl Connections {
                         return Some(transport);
                     }
                     transport.finish_writing().await;
-                    if framing != BodyFraming::None {
+                    if framing != BodyFraming::None || !transport.inbox().is_empty() {
                         transport.linger().await;
                     }
                     return None;
@@ -146,7 +146,7 @@ impl Connections {
     ) -> Option<Box<Transport>> {
         transport.lend(message, request.wants_upgrade(), Arc::clone(&passage.leash));
         let session = ServerSession::new_http1(transport);
-        let (stream, _) = pass(&self.proxy, session, passage, request, shutdown).await?.consume();
+        let (stream, _) = pass(&self.proxy, session, Arc::new((passage, request)), shutdown).await?.consume();
         let mut transport = stream.into_any().downcast::<Transport>().ok()?;
         transport.take_back().then_some(transport)
     }

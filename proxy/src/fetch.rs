@@ -7,7 +7,7 @@ mod ask;
 use std::sync::Arc;
 use std::time::Duration;
 
-use evergate_cache::{DeclineReason, Fill, Filling, Moment, Pushed, Room, Verdict, forbidden, judge};
+use evergate_cache::{DeclineReason, Fill, Filling, Moment, Pushed, Room, Verdict, Windows, forbidden, judge};
 use http::{HeaderValue, StatusCode};
 use pingora::protocols::http::v1::client::HttpSession;
 use pingora::upstreams::peer::HttpPeer;
@@ -15,10 +15,12 @@ use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::{Instant, timeout, timeout_at};
 use tracing::warn;
 
+use crate::admission::Selected;
 use crate::failure::{ErrorAnswer, Failure};
 use crate::gateway::Gateway;
 use crate::handler_request::HandlerRequest;
 use crate::metrics::{Revalidation, UpstreamResult};
+use crate::request::Request;
 use crate::snapshot::Route;
 use answer::received;
 
@@ -43,9 +45,11 @@ pub enum Errand {
 }
 
 /// Starts a fetch. It ends by itself within the route's `max_duration`, whoever comes or goes.
-pub fn start(gateway: &Arc<Gateway>, fill: Fill<Failure>, route: &Arc<Route>, request: HandlerRequest, errand: Errand) {
+pub fn start(gateway: &Arc<Gateway>, fill: Fill<Failure>, selected: &Selected<'_>, request: &Request, errand: Errand) {
+    let route = Arc::clone(selected.route);
     let deadline = Instant::now() + route.max_duration.unwrap_or(MAX_DURATION);
-    let fetch = Fetch { gateway: Arc::clone(gateway), route: Arc::clone(route), request, deadline };
+    let request = HandlerRequest::new(selected, request, fill.old().map(Arc::as_ref));
+    let fetch = Fetch { gateway: Arc::clone(gateway), route, windows: *selected.windows, request, deadline };
     tokio::spawn(async move {
         let begun = fetch.gateway.clock.now();
         match errand {
@@ -65,6 +69,7 @@ pub fn start(gateway: &Arc<Gateway>, fill: Fill<Failure>, route: &Arc<Route>, re
 struct Fetch {
     gateway: Arc<Gateway>,
     route: Arc<Route>,
+    windows: Windows,
     request: HandlerRequest,
     deadline: Instant,
 }
@@ -123,6 +128,7 @@ impl Fetch {
         match judge(&head) {
             // A break would look like the end: what may be half a page is not kept.
             Verdict::Store if !ends_by_itself => self.decline(fill, DeclineReason::NoLength, now),
+            Verdict::Store if !self.windows.keeps(&head, now) => self.decline(fill, DeclineReason::NoLifetime, now),
             Verdict::Store => match fill.begin(head, now) {
                 Ok(filling) => self.fill(filling, answering).await,
                 Err(reason) => self.declined(reason),

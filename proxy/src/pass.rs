@@ -30,7 +30,7 @@ use crate::outcome::{Fetched, Outcome, PassReason};
 use crate::passage::{Passage, Reached};
 use crate::request::Request;
 use crate::respond::{NO_STORE, Notice, TAG_FIELDS};
-use crate::serve::Record;
+use crate::serve::{Record, SLOWEST_WRITE};
 
 /// What the framework's proxy asks about a request that passes.
 pub struct PassThrough {
@@ -39,7 +39,7 @@ pub struct PassThrough {
 
 /// What is carried from phase to phase.
 pub struct Carried {
-    passage: Option<Arc<(Passage, Request)>>,
+    passage: Option<Decided>,
     begun: Moment,
     asked: Option<Moment>,
     attempts: u32,
@@ -47,21 +47,36 @@ pub struct Carried {
     status: Option<StatusCode>,
 }
 
+/// A request that passes, and what was decided about it.
+pub type Decided = Arc<(Passage, Request)>;
+
 tokio::task_local! {
     /// What was decided about the request that this task proxies. The framework makes its context from nothing, and HTTP/2
     /// sessions carry nothing of ours to it, so this is how it gets there.
-    static DECIDED: Arc<(Passage, Request)>;
+    static DECIDED: Decided;
 }
 
-/// Proxies one request about which `passage` was decided. The connection comes back when it may be used again.
+/// Proxies one request about which all is decided. The connection comes back when it may be used again.
 pub async fn pass(
     proxy: &Arc<HttpProxy<PassThrough>>,
     session: ServerSession,
-    passage: Passage,
-    request: Request,
+    decided: Decided,
     shutdown: &ShutdownWatch,
 ) -> Option<ReusedHttpStream> {
-    DECIDED.scope(Arc::new((passage, request)), proxy.process_new_http(session, shutdown)).await
+    DECIDED.scope(decided, proxy.process_new_http(session, shutdown)).await
+}
+
+/// Counts and logs a request whose stream was reset because its handler was late.
+pub fn observe_late(gateway: &Gateway, decided: &Decided, begun: Moment) {
+    let (passage, request) = &**decided;
+    let name = late(passage).unwrap_or(Failure::MaxDuration).as_str();
+    gateway.metrics.upstream_answered(
+        &passage.upstream.name,
+        UpstreamResult::Failed(name),
+        gateway.clock.now().since(begun),
+    );
+    let outcome = Outcome::Pass { reason: passage.reason, fetched: Fetched::Failed(name) };
+    observe(gateway, request, &Record { route: passage.route.clone(), outcome, status: None }, 0, begun);
 }
 
 impl PassThrough {
@@ -95,8 +110,9 @@ impl ProxyHttp for PassThrough {
     }
 
     async fn early_request_filter(&self, session: &mut Session, _carried: &mut Carried) -> pingora::Result<()> {
-        // A visitor who sends slowly is the leash's business too.
+        // A visitor who sends slowly is the leash's business too; one who reads slowly is not.
         session.set_read_timeout(None);
+        session.set_write_timeout(Some(SLOWEST_WRITE));
         Ok(())
     }
 
@@ -243,23 +259,22 @@ impl ProxyHttp for PassThrough {
     async fn fail_to_proxy(&self, session: &mut Session, error: &Error, carried: &mut Carried) -> FailToProxy {
         let failed = FailToProxy { error_code: 0, can_reuse_downstream: false };
         let Some(shared) = carried.passage.clone() else { return failed };
-        let verdict = blame(error, &shared.0);
-        let (status, name) = match &verdict {
-            Blame::Handler(failure) => failure.describe(),
-            Blame::Visitor => (StatusCode::BAD_REQUEST, "request-body"),
+        let (status, name, explanation) = match blame(error, &shared.0, session.is_body_done()) {
+            Blame::Handler(failure) => {
+                let (status, name) = failure.describe();
+                self.answered(carried, UpstreamResult::Failed(name));
+                (status, name, "the handler service did not answer")
+            }
+            Blame::Late => (StatusCode::REQUEST_TIMEOUT, "request-body", "the request's body did not come in time"),
+            Blame::Malformed => (StatusCode::BAD_REQUEST, "request-body", "the request's body is malformed"),
             Blame::Gone => return failed,
         };
-        self.answered(carried, UpstreamResult::Failed(name));
         carried.fetched = Fetched::Failed(name);
         if session.response_written().is_some_and(|head| !head.status.is_informational()) {
             // The message is cut: the connection closes before its end.
             return FailToProxy { error_code: status.as_u16(), can_reuse_downstream: false };
         }
-        let explanation = match verdict {
-            Blame::Handler(_) => format!("the handler service did not answer ({name})"),
-            Blame::Visitor | Blame::Gone => String::from("the request's body is malformed or did not end"),
-        };
-        let notice = Notice::new(status, &explanation, self.gateway.clock.now().wall);
+        let notice = Notice::new(status, &format!("{explanation} ({name})"), self.gateway.clock.now().wall);
         if send(session, &notice, &Outcome::Pass { reason: shared.0.reason, fetched: carried.fetched }).await.is_ok() {
             carried.status = Some(status);
         }
@@ -285,26 +300,37 @@ impl ProxyHttp for PassThrough {
 /// Who is to blame for a request that failed.
 enum Blame {
     Handler(Failure),
+    /// The visitor's body stopped coming.
+    Late,
     /// The visitor's body is not what its head announced.
-    Visitor,
+    Malformed,
     /// The visitor has left.
     Gone,
 }
 
-fn blame(error: &Error, passage: &Passage) -> Blame {
-    match passage.leash.reached() {
-        Some(Reached::MaxDuration) => return Blame::Handler(Failure::MaxDuration),
-        Some(Reached::Silence) => return Blame::Handler(Failure::FirstByteTimeout),
+fn blame(error: &Error, passage: &Passage, request_whole: bool) -> Blame {
+    match late(passage) {
+        Some(Failure::FirstByteTimeout) if !request_whole => return Blame::Late,
+        Some(failure) => return Blame::Handler(failure),
         None => {}
     }
     match error.esource() {
-        pingora::ErrorSource::Upstream => Blame::Handler(Failure::from(error)),
         pingora::ErrorSource::Downstream => {
             let unreadable = matches!(error.etype(), ErrorType::ReadError | ErrorType::InvalidHTTPHeader);
-            if unreadable { Blame::Visitor } else { Blame::Gone }
+            if unreadable { Blame::Malformed } else { Blame::Gone }
         }
-        pingora::ErrorSource::Internal | pingora::ErrorSource::Unset => Blame::Handler(Failure::from(error)),
+        pingora::ErrorSource::Upstream | pingora::ErrorSource::Internal | pingora::ErrorSource::Unset => {
+            Blame::Handler(Failure::from(error))
+        }
     }
+}
+
+/// How a handler that was late was late.
+fn late(passage: &Passage) -> Option<Failure> {
+    passage.leash.reached().map(|reached| match reached {
+        Reached::MaxDuration => Failure::MaxDuration,
+        Reached::Silence => Failure::FirstByteTimeout,
+    })
 }
 
 /// A passage is decided for every request before it gets here; without one nothing is forwarded.

@@ -19,7 +19,6 @@ use crate::admission::{Admission, Selected, admit, tunnel_refused};
 use crate::failure::Failure;
 use crate::fetch::{self, Errand};
 use crate::gateway::Gateway;
-use crate::handler_request::HandlerRequest;
 use crate::outcome::{Answered, Fetched, Outcome, PassReason, ServedStale};
 use crate::passage::Passage;
 use crate::request::Request;
@@ -121,8 +120,7 @@ impl Serving<'_> {
                 }
                 Lookup::Miss { fill, missing } => {
                     let waiter = fill.waiter();
-                    let request = HandlerRequest::new(&self.selected, self.request, fill.old().map(Arc::as_ref));
-                    fetch::start(self.gateway, fill, self.selected.route, request, Errand::Miss);
+                    fetch::start(self.gateway, fill, &self.selected, self.request, Errand::Miss);
                     self.wait(waiter, Shared { missing, collapsed: false }, responder).await
                 }
                 Lookup::Pass(reason) => return self.pass(PassReason::Declined(reason)),
@@ -145,8 +143,7 @@ impl Serving<'_> {
             self.gateway.metrics.revalidation_skipped(&route.pattern);
             return false;
         };
-        let request = HandlerRequest::new(&self.selected, self.request, fill.old().map(Arc::as_ref));
-        fetch::start(self.gateway, fill, route, request, Errand::Refresh(permit));
+        fetch::start(self.gateway, fill, &self.selected, self.request, Errand::Refresh(permit));
         true
     }
 

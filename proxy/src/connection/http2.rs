@@ -15,7 +15,7 @@ use tokio::time::timeout;
 
 use crate::gateway::Gateway;
 use crate::observe::observe;
-use crate::pass::{PassThrough, pass};
+use crate::pass::{PassThrough, observe_late, pass};
 use crate::request::{BodyPresence, HOST_FIELD, Protocol, Request};
 use crate::respond::{Framing, Gone, Head, Responder};
 use crate::serve::{SLOWEST_WRITE, Served, serve};
@@ -55,12 +55,12 @@ impl HttpServerApp for Http2 {
                 None
             }
             Served::Pass(passage) => {
-                let leash = Arc::clone(&passage.leash);
+                let decided = Arc::new((*passage, request));
                 tokio::select! {
                     biased;
-                    _ = pass(&self.proxy, session, *passage, request, shutdown) => {}
+                    _ = pass(&self.proxy, session, Arc::clone(&decided), shutdown) => {}
                     // Dropping the session resets the stream: that is how HTTP/2 cuts a message.
-                    () = leash.run_out() => {}
+                    () = decided.0.leash.run_out() => observe_late(&self.gateway, &decided, begun),
                 }
                 None
             }
