@@ -32,8 +32,10 @@ pub struct Scratch {
 /// How the body under way is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Body {
-    /// As it comes: by length, or until the connection closes.
+    /// As it comes, up to its length.
     Plain,
+    /// As it comes, until the connection closes.
+    UntilClose,
     /// In chunks.
     Chunked,
     /// There is none, or it is not wanted.
@@ -82,7 +84,7 @@ impl<'a> Http1Responder<'a> {
             }
             (Framing::Unknown, _) if self.protocol == Protocol::Http10 => {
                 self.keep_alive = false;
-                Body::Plain
+                Body::UntilClose
             }
             (Framing::Unknown, _) => {
                 put_line(out, "transfer-encoding", b"chunked");
@@ -127,7 +129,7 @@ impl Responder for Http1Responder<'_> {
         self.sent += piece.len() as u64;
         match self.body {
             Body::Dropped => Ok(()),
-            Body::Plain => self.write(&piece, &[]).await,
+            Body::Plain | Body::UntilClose => self.write(&piece, &[]).await,
             // An empty chunk would end the body.
             Body::Chunked if piece.is_empty() => Ok(()),
             Body::Chunked => {
@@ -142,7 +144,7 @@ impl Responder for Http1Responder<'_> {
 
     async fn end(&mut self) -> Result<(), Gone> {
         match self.body {
-            Body::Plain | Body::Dropped => Ok(()),
+            Body::Plain | Body::UntilClose | Body::Dropped => Ok(()),
             Body::Chunked => self.write(b"0\r\n\r\n", &[]).await,
         }
     }
@@ -153,7 +155,7 @@ impl Responder for Http1Responder<'_> {
         self.render(head, framing);
         match self.body {
             Body::Dropped => self.write_head(&[]).await,
-            Body::Plain | Body::Chunked => {
+            Body::Plain | Body::UntilClose | Body::Chunked => {
                 self.sent += body.len() as u64;
                 self.write_head(body).await
             }
@@ -161,8 +163,12 @@ impl Responder for Http1Responder<'_> {
     }
 
     async fn cut(&mut self) {
-        // Closed before the length is reached or the last chunk is there: the visitor can tell.
+        // Closed before the length is reached or the last chunk is there: the visitor can tell. Where closing is the end, only
+        // a reset is not.
         self.keep_alive = false;
+        if self.body == Body::UntilClose {
+            self.transport.reset_when_closed();
+        }
     }
 
     async fn gone(&mut self) {

@@ -44,6 +44,8 @@ pub struct Transport {
     /// How far the inbox was searched for the end of a head.
     searched: usize,
     view: View,
+    /// Whether it ends in a reset.
+    resets: bool,
 }
 
 /// What a reader of the connection gets to see.
@@ -74,7 +76,7 @@ impl Transport {
     /// A connection just accepted.
     pub fn new(socket: TcpStream) -> Transport {
         let digest = Arc::new(SocketDigest::from_raw_fd(socket.as_raw_fd()));
-        Transport { socket, digest, inbox: BytesMut::new(), searched: 0, view: View::Whole }
+        Transport { socket, digest, inbox: BytesMut::new(), searched: 0, view: View::Whole, resets: false }
     }
 
     /// The visitor's address.
@@ -181,6 +183,9 @@ impl Transport {
     /// Closes after a response that leaves a request unread: says so, and then reads on for a while, because a reset would
     /// take the response away from a visitor who is still sending (RFC 9112 section 9.6).
     pub async fn linger(&mut self) {
+        if self.resets {
+            return;
+        }
         const LONGEST: Duration = Duration::from_secs(2);
         const MOST: usize = 1 << 20;
         let drain = async {
@@ -197,8 +202,18 @@ impl Transport {
         let _ = timeout(LONGEST, drain).await;
     }
 
+    /// Lets the connection end in a reset, not in an orderly close.
+    pub fn reset_when_closed(&mut self) {
+        // A socket that refuses is one that has been reset already.
+        let _ = self.socket.set_zero_linger();
+        self.resets = true;
+    }
+
     /// Tells the visitor that nothing more will come.
     pub async fn finish_writing(&mut self) {
+        if self.resets {
+            return;
+        }
         // A visitor who has left already needs no farewell.
         let _ = AsyncWriteExt::shutdown(&mut self.socket).await;
     }

@@ -18,11 +18,13 @@ pub(super) async fn ask(
     request: &HandlerRequest,
 ) -> Result<Answering, Failure> {
     let mut attempts_left = upstream.retries;
+    let mut forgiven = false;
     loop {
         let mut reused = false;
         match attempt(gateway, upstream, request, &mut reused).await {
-            // A kept connection that turns out to be closed says nothing about the handler: that costs no attempt.
-            Err(Failure::Reset) if reused => {}
+            // A kept connection that turns out to be closed says nothing about the handler: once, that costs no attempt.
+            // Not more often, because a request that makes its handler hang up would be sent on every connection there is.
+            Err(Failure::Reset) if reused && !forgiven => forgiven = true,
             Err(failure) if failure.worth_a_retry() && attempts_left > 0 => attempts_left -= 1,
             result => return result,
         }
