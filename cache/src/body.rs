@@ -128,13 +128,14 @@ impl GrowingBody {
         self.grown.send_replace(());
     }
 
-    /// Ends it whole. `stored` are the same bytes in one piece: readers that are still behind go on in those, so that nothing
-    /// is held twice.
+    /// Ends it whole. `stored` is the whole body in one piece, with a last piece that was not pushed: readers that are still
+    /// behind go on in it, so that nothing is held twice.
     pub fn finish(&self, stored: Option<Bytes>) {
         let mut state = self.lock();
         state.end = Some(End::Whole);
         if let Some(bytes) = stored {
-            debug_assert_eq!(bytes.len() as u64, state.length, "the stored body is the one that was read");
+            debug_assert!(bytes.len() as u64 >= state.length, "the stored body begins with what was read");
+            state.length = bytes.len() as u64;
             state.pieces.clear();
             state.pieces.push_back((0, bytes));
         }
@@ -150,18 +151,19 @@ impl GrowingBody {
         self.grown.send_replace(());
     }
 
-    /// Everything so far, in one piece.
-    pub fn assemble(&self) -> Bytes {
+    /// Everything so far and `last`, in one piece.
+    pub fn assemble(&self, last: Bytes) -> Bytes {
         let state = self.lock();
-        if state.pieces.len() == 1
-            && let Some((_, only)) = state.pieces.front()
-        {
-            return only.clone();
+        match state.pieces.front() {
+            None => return last,
+            Some((_, only)) if state.pieces.len() == 1 && last.is_empty() => return only.clone(),
+            Some(_) => {}
         }
-        let mut whole = BytesMut::with_capacity(usize::try_from(state.length).unwrap_or_default());
+        let mut whole = BytesMut::with_capacity(usize::try_from(state.length).unwrap_or_default() + last.len());
         for (_, piece) in &state.pieces {
             whole.extend_from_slice(piece);
         }
+        whole.extend_from_slice(&last);
         whole.freeze()
     }
 

@@ -99,8 +99,7 @@ impl<F: Clone> Fill<F> {
         self.old.as_ref()
     }
 
-    /// The response begins and will be kept: everyone who waits gets its head and reads its growing body. A body that is
-    /// announced as longer than `max_body` is declined instead.
+    /// The response begins and will be kept. A body that is announced as longer than `max_body` is declined instead.
     ///
     /// # Errors
     ///
@@ -112,10 +111,8 @@ impl<F: Clone> Fill<F> {
             return Err(DeclineReason::TooLarge);
         }
         let streaming = Streaming::new(head, received);
-        let mut hold = self.hold;
-        hold.unfinished = false;
-        hold.flight.publish(Progress::Streaming(streaming.clone()));
-        Ok(Filling { hold, digest: wants_etag(&streaming).then(Sha256::new), streaming, ended: false })
+        let digest = wants_etag(&streaming).then(Sha256::new);
+        Ok(Filling { hold: self.hold, digest, streaming, ended: false })
     }
 
     /// The handler confirmed the old response with `not_modified`; it is good for another window. None when there was
@@ -160,11 +157,21 @@ pub struct Filling<F: Clone> {
 }
 
 impl<F: Clone> Filling<F> {
-    /// Adds a piece of the body.
+    /// Everyone who waits gets the head and reads the body as it grows. Until then they wait: a response that comes all at
+    /// once is stored first, so that whoever has seen its end finds it when asking again.
+    pub fn announce(&mut self) {
+        if self.hold.unfinished {
+            self.hold.unfinished = false;
+            self.hold.flight.publish(Progress::Streaming(self.streaming.clone()));
+        }
+    }
+
+    /// Adds a piece of the body, with more to come.
     pub fn push(&mut self, piece: Bytes, now: Moment) -> Pushed {
         if let Some(digest) = &mut self.digest {
             digest.update(&piece);
         }
+        self.announce();
         let body = self.streaming.body();
         body.push(piece);
         if self.hold.held && body.length() > self.hold.shared.max_body {
@@ -185,26 +192,37 @@ impl<F: Clone> Filling<F> {
         self.streaming.body().cut_laggards(least);
     }
 
-    /// The body is whole. It is stored, unless it was let go.
-    pub fn finish(mut self) -> Pushed {
-        self.ended = true;
-        if !self.hold.held {
+    /// The body is whole with its `last` piece. It is stored, unless it was let go or is too long, and only then do its readers
+    /// see its end.
+    pub fn finish(mut self, last: Bytes, now: Moment) -> Pushed {
+        let length = self.streaming.body().length() + last.len() as u64;
+        if !self.hold.held || length > self.hold.shared.max_body {
+            self.push(last, now);
+            self.ended = true;
             self.streaming.body().finish(None);
             return Pushed::LetGo;
         }
-        let body = self.streaming.body().assemble();
+        self.ended = true;
+        if let Some(digest) = &mut self.digest {
+            digest.update(&last);
+        }
+        let body = self.streaming.body().assemble(last);
         let etag = self.digest.take().and_then(|digest| entity_tag(&digest.finalize()));
         let stored = StoredResponse::new(self.streaming.head().clone(), body.clone(), self.streaming.received(), etag);
         self.hold.release(Some(Content::Stored(Arc::new(stored), Arc::new(Trouble::default()))), None);
         self.streaming.body().finish(Some(body));
+        self.announce();
         Pushed::Kept
     }
 
-    /// The body ended before it was whole: nothing is stored, its readers are cut, an old response stays and the next
-    /// attempt waits. `jitter` (0 to 1) spreads the back-off.
-    pub fn fail(self, now: Moment, jitter: f64) {
+    /// The body ended before it was whole: nothing is stored, its readers are cut, those who still wait learn of the failure,
+    /// an old response stays and the next attempt waits. `jitter` (0 to 1) spreads the back-off.
+    pub fn fail(mut self, failure: F, now: Moment, jitter: f64) {
         if self.hold.held {
             self.hold.note_failure(now, jitter);
+        }
+        if self.hold.unfinished {
+            self.hold.release(None, Some(Progress::Failed(failure)));
         }
         // The rest is what dropping does.
     }

@@ -3,7 +3,7 @@
 use std::borrow::Borrow;
 use std::sync::Arc;
 
-use http::{HeaderMap, HeaderName};
+use http::{HeaderMap, HeaderName, HeaderValue};
 
 /// How the visitor reached the gateway.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -40,20 +40,20 @@ pub struct KeyParts<'a> {
     pub path: &'a str,
     /// The chosen query as it is forwarded, without the question mark.
     pub query: Option<&'a str>,
-    /// The chosen cookies as they are forwarded.
-    pub cookies: Option<&'a str>,
+    /// The chosen cookies as they are forwarded: bytes, because cookies need not be ASCII.
+    pub cookies: Option<&'a [u8]>,
 }
 
 impl KeyParts<'_> {
     /// Appends the key's bytes to `buffer`. Every part is preceded by its presence and length, so two different sets of
     /// parts never give the same bytes.
     pub fn write(&self, buffer: &mut Vec<u8>) {
-        put(buffer, Some(self.generation));
-        put(buffer, Some(self.upstream));
-        put(buffer, Some(self.scheme.as_str()));
-        put(buffer, self.host);
-        put(buffer, Some(self.path));
-        put(buffer, self.query);
+        put(buffer, Some(self.generation.as_bytes()));
+        put(buffer, Some(self.upstream.as_bytes()));
+        put(buffer, Some(self.scheme.as_str().as_bytes()));
+        put(buffer, self.host.map(str::as_bytes));
+        put(buffer, Some(self.path.as_bytes()));
+        put(buffer, self.query.map(str::as_bytes));
         put(buffer, self.cookies);
     }
 
@@ -110,30 +110,19 @@ impl Variant {
     }
 }
 
-/// The value of a field as one list, or none when the request has no such field. Bytes outside ASCII are kept apart from
-/// each other by their number.
-fn joined(request: &HeaderMap, name: &HeaderName) -> Option<String> {
-    let mut values = request.get_all(name).iter().peekable();
-    values.peek()?;
-    let mut list = String::new();
-    for value in values {
-        if !list.is_empty() {
-            list.push_str(", ");
-        }
-        for byte in value.as_bytes() {
-            list.push(char::from(*byte));
-        }
-    }
-    Some(list)
+/// The value of a field as one list, or none when the request has no such field.
+fn joined(request: &HeaderMap, name: &HeaderName) -> Option<Vec<u8>> {
+    let lines: Vec<&[u8]> = request.get_all(name).iter().map(HeaderValue::as_bytes).collect();
+    (!lines.is_empty()).then(|| lines.join(b", ".as_slice()))
 }
 
-fn put(buffer: &mut Vec<u8>, part: Option<&str>) {
+fn put(buffer: &mut Vec<u8>, part: Option<&[u8]>) {
     match part {
         None => buffer.push(0),
-        Some(text) => {
+        Some(bytes) => {
             buffer.push(1);
-            buffer.extend_from_slice(&(text.len() as u64).to_le_bytes());
-            buffer.extend_from_slice(text.as_bytes());
+            buffer.extend_from_slice(&(bytes.len() as u64).to_le_bytes());
+            buffer.extend_from_slice(bytes);
         }
     }
 }

@@ -44,7 +44,7 @@ pub struct Selected<'a> {
     /// The chosen query, sorted.
     pub query: Option<Cow<'a, str>>,
     /// The chosen cookies.
-    pub cookies: Option<String>,
+    pub cookies: Option<Vec<u8>>,
     /// The site, when it is part of the key.
     pub host: Option<String>,
 }
@@ -147,33 +147,28 @@ fn pass_reason(request: &Request, route: &Route) -> Option<PassReason> {
     }
     let header = route.bypass.headers.iter().any(|name| request.headers.contains_key(name));
     let cookie = !route.bypass.cookies.is_empty()
-        && cookies(request).any(|(name, _)| route.bypass.cookies.iter().any(|bypass| bypass == name));
+        && cookies(request).any(|(name, _)| route.bypass.cookies.iter().any(|bypass| bypass.as_bytes() == name));
     (header || cookie).then_some(PassReason::Bypass)
 }
 
-/// The cookies of a request, in order: name and the pair as it was sent (RFC 6265 section 5.4). A line that is not text has
-/// none.
-fn cookies(request: &Request) -> impl Iterator<Item = (&str, &str)> {
-    let lines = request.headers.get_all(COOKIE).iter().filter_map(|line| line.to_str().ok());
-    lines.flat_map(|line| line.split(';')).filter_map(|pair| {
-        let pair = pair.trim();
-        let name = pair.split_once('=').map_or(pair, |(name, _)| name);
+/// The cookies of a request, in order: name and the pair as it was sent (RFC 6265 section 5.4). They are bytes: a value
+/// outside ASCII hides no other cookie.
+fn cookies(request: &Request) -> impl Iterator<Item = (&[u8], &[u8])> {
+    let lines = request.headers.get_all(COOKIE).iter();
+    lines.flat_map(|line| line.as_bytes().split(|byte| *byte == b';')).filter_map(|pair| {
+        let pair = pair.trim_ascii();
+        let name = pair.split(|byte| *byte == b'=').next().unwrap_or(pair).trim_ascii();
         (!name.is_empty()).then_some((name, pair))
     })
 }
 
 /// The cookies that the route lists, in the order of the list, as they are forwarded and keyed.
-fn select_cookies(request: &Request, route: &Route) -> Option<String> {
-    let mut chosen = String::new();
-    for wanted in &route.cookies {
-        for (_, pair) in cookies(request).filter(|(name, _)| name == wanted) {
-            if !chosen.is_empty() {
-                chosen.push_str("; ");
-            }
-            chosen.push_str(pair);
-        }
-    }
-    (!chosen.is_empty()).then_some(chosen)
+fn select_cookies(request: &Request, route: &Route) -> Option<Vec<u8>> {
+    let wanted = route.cookies.iter().map(String::as_bytes);
+    let chosen: Vec<&[u8]> = wanted
+        .flat_map(|wanted| cookies(request).filter(move |(name, _)| *name == wanted).map(|(_, pair)| pair))
+        .collect();
+    (!chosen.is_empty()).then(|| chosen.join(b"; ".as_slice()))
 }
 
 /// The query parameters that the route lists, less those that are stripped everywhere, sorted by name. Parameters of one

@@ -7,6 +7,7 @@ mod ask;
 use std::sync::Arc;
 use std::time::Duration;
 
+use bytes::{Bytes, BytesMut};
 use evergate_cache::{DeclineReason, Fill, Filling, Moment, Pushed, Room, Verdict, Windows, forbidden, judge};
 use http::{HeaderValue, StatusCode};
 use pingora::protocols::http::v1::client::HttpSession;
@@ -80,6 +81,14 @@ struct Answering {
     peer: HttpPeer,
 }
 
+/// A piece of a body.
+enum Piece {
+    /// More may follow.
+    More(Bytes),
+    /// The body ends with it.
+    Last(Bytes),
+}
+
 impl Fetch {
     /// Visitors' fetches queue for their turn; what is over the limit waits no longer than the fetch may take.
     async fn run_as_miss(&self, fill: Fill<Failure>) {
@@ -145,31 +154,49 @@ impl Fetch {
 
     /// Reads the body to its end. Whatever goes wrong leaves nothing stored.
     async fn fill(&self, mut filling: Filling<Failure>, mut answering: Answering) -> Revalidation {
-        let idle = self.route.upstream.timeouts.idle;
         loop {
-            let read = timeout_at(self.deadline, answering.piece(idle)).await.unwrap_or(Err(Failure::MaxDuration));
-            match read {
-                Ok(Some(piece)) => match filling.push(piece, self.gateway.clock.now()) {
-                    Pushed::Kept => {}
-                    Pushed::LetGo => match self.make_room(&filling).await {
-                        Room::Ready => {}
-                        Room::Deserted => return self.declined(DeclineReason::TooLarge),
-                    },
-                },
-                Ok(None) => {
+            let piece = match self.next_piece(&mut filling, &mut answering).await {
+                Ok(piece) => piece,
+                Err(failure) => {
+                    warn!(route = self.route.pattern, failure = failure.as_str(), "a response was cut");
+                    filling.fail(failure, self.gateway.clock.now(), fastrand::f64());
+                    return Revalidation::Failed;
+                }
+            };
+            let now = self.gateway.clock.now();
+            let pushed = match piece {
+                Piece::Last(piece) => {
                     answering.release(&self.gateway).await;
-                    return match filling.finish() {
+                    return match filling.finish(piece, now) {
                         Pushed::Kept => Revalidation::Fresh,
                         Pushed::LetGo => self.declined(DeclineReason::TooLarge),
                     };
                 }
-                Err(failure) => {
-                    warn!(route = self.route.pattern, failure = failure.as_str(), "a response was cut");
-                    filling.fail(self.gateway.clock.now(), fastrand::f64());
-                    return Revalidation::Failed;
-                }
+                Piece::More(piece) => filling.push(piece, now),
+            };
+            match pushed {
+                Pushed::Kept => {}
+                Pushed::LetGo => match self.make_room(&filling).await {
+                    Room::Ready => {}
+                    Room::Deserted => return self.declined(DeclineReason::TooLarge),
+                },
             }
         }
+    }
+
+    /// The next piece of the body. When it is not there at once, those who wait get what there is.
+    async fn next_piece(&self, filling: &mut Filling<Failure>, answering: &mut Answering) -> Result<Piece, Failure> {
+        let idle = self.route.upstream.timeouts.idle;
+        let mut read = std::pin::pin!(timeout_at(self.deadline, answering.piece(idle)));
+        let piece = tokio::select! {
+            biased;
+            piece = &mut read => piece,
+            () = std::future::ready(()) => {
+                filling.announce();
+                read.await
+            }
+        };
+        piece.unwrap_or(Err(Failure::MaxDuration))
     }
 
     /// A body that is not kept goes on at its slowest reader's pace, within reason.
@@ -206,25 +233,33 @@ impl Fetch {
 }
 
 impl Answering {
-    /// The next bytes of the body; none at its end.
-    async fn piece(&mut self, idle: Duration) -> Result<Option<bytes::Bytes>, Failure> {
+    /// The next bytes of the body, and whether its end is reached with them.
+    async fn piece(&mut self, idle: Duration) -> Result<Piece, Failure> {
         match timeout(idle, self.session.read_body_bytes()).await {
-            Ok(Ok(piece)) => Ok(piece),
+            Ok(Ok(None)) => Ok(Piece::Last(Bytes::new())),
+            Ok(Ok(Some(piece))) if self.session.is_body_done() => Ok(Piece::Last(piece)),
+            Ok(Ok(Some(piece))) => Ok(Piece::More(piece)),
             Ok(Err(error)) => Err(Failure::from(&*error)),
             Err(_) => Err(Failure::IdleTimeout),
         }
     }
 
     /// The body of an error page, if it is whole and short.
-    async fn error_body(&mut self, idle: Duration) -> Option<bytes::Bytes> {
-        let mut body = bytes::BytesMut::new();
-        while let Some(piece) = self.piece(idle).await.ok()? {
+    async fn error_body(&mut self, idle: Duration) -> Option<Bytes> {
+        let mut body = BytesMut::new();
+        loop {
+            let (piece, last) = match self.piece(idle).await.ok()? {
+                Piece::More(piece) => (piece, false),
+                Piece::Last(piece) => (piece, true),
+            };
             if body.len() + piece.len() > MAX_ERROR_BODY {
                 return None;
             }
             body.extend_from_slice(&piece);
+            if last {
+                return Some(body.freeze());
+            }
         }
-        Some(body.freeze())
     }
 
     /// Gives the connection back for the next request.
@@ -237,7 +272,7 @@ impl Answering {
 impl ErrorAnswer {
     /// The handler's error page as everyone who waited may see it; a page that could not be read whole is replaced by a
     /// line of text under the same status.
-    fn new(mut head: evergate_cache::ResponseHead, body: Option<bytes::Bytes>) -> ErrorAnswer {
+    fn new(mut head: evergate_cache::ResponseHead, body: Option<Bytes>) -> ErrorAnswer {
         use http::header::{CACHE_CONTROL, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, SET_COOKIE};
         head.fields.remove(&SET_COOKIE);
         head.fields.remove(&CONTENT_LENGTH);
@@ -248,7 +283,7 @@ impl ErrorAnswer {
             head.fields.remove(&CONTENT_ENCODING);
             head.fields.remove(&CONTENT_TYPE);
             head.fields.append(CONTENT_TYPE, HeaderValue::from_static("text/plain; charset=utf-8"));
-            bytes::Bytes::from(format!("{}: the handler's error page could not be read\n", head.status))
+            Bytes::from(format!("{}: the handler's error page could not be read\n", head.status))
         });
         ErrorAnswer { head, body }
     }

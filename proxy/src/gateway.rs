@@ -8,11 +8,11 @@ use pingora::connectors::ConnectorOptions;
 use pingora::connectors::http::v1::Connector;
 use pingora::server::configuration::ServerConf;
 
+use crate::access_log::AccessLog;
 use crate::clock::Clock;
 use crate::config::CacheSettings;
 use crate::failure::Failure;
 use crate::metrics::Metrics;
-use crate::observe::AccessLog;
 use crate::snapshot::Snapshot;
 
 /// What every connection and every fetch shares.

@@ -52,13 +52,13 @@ impl HandlerRequest {
             (TRACEPARENT, traceparent()),
             (X_FORWARDED_PROTO, HeaderValue::from_static(request.scheme.as_str())),
         ];
-        let mut add = |name: HeaderName, value: &str| {
-            if let Ok(value) = HeaderValue::from_str(value) {
+        let mut add = |name: HeaderName, value: &[u8]| {
+            if let Ok(value) = HeaderValue::from_bytes(value) {
                 fields.push((name, value));
             }
         };
-        add(X_MATCHED_PATH, &selected.route.pattern);
-        add(X_ROUTE_PARAMS, &selected.matched.params_json());
+        add(X_MATCHED_PATH, selected.route.pattern.as_bytes());
+        add(X_ROUTE_PARAMS, selected.matched.params_json().as_bytes());
         if let Some(cookies) = &selected.cookies {
             add(COOKIE, cookies);
         }

@@ -8,6 +8,7 @@
 //! This is the only crate that knows the framework, files, signals and the outside world. Begin with [`server::run`] for the
 //! process, with [`serve::serve`] for a request.
 
+pub mod access_log;
 pub mod admin;
 pub mod admission;
 pub mod cli;

@@ -7,8 +7,8 @@ use tracing_subscriber::filter::Targets;
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 
+use crate::access_log::ACCESS;
 use crate::config::{Log, LogFormat, LogLevel};
-use crate::observe::ACCESS;
 
 /// Starts logging as configured. The framework and the other libraries are heard only when something is wrong; what a
 /// visitor did is in the access log.

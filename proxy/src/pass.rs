@@ -29,8 +29,8 @@ use crate::observe::observe;
 use crate::outcome::{Fetched, Outcome, PassReason};
 use crate::passage::{Passage, Reached};
 use crate::request::Request;
-use crate::respond::{NO_STORE, Notice, TAG_FIELDS};
-use crate::serve::{Record, SLOWEST_WRITE};
+use crate::respond::{NO_STORE, Notice, SLOWEST_WRITE, TAG_FIELDS};
+use crate::serve::Record;
 
 /// What the framework's proxy asks about a request that passes.
 pub struct PassThrough {

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::fmt::Write;
 use std::future::Future;
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use bytes::Bytes;
 use evergate_cache::{Fields, StoredResponse};
@@ -15,6 +15,9 @@ use crate::snapshot::Told;
 
 /// What is told with answers that nobody may keep.
 pub const NO_STORE: HeaderValue = HeaderValue::from_static("private, no-cache, no-store, max-age=0, must-revalidate");
+
+/// How long a visitor may take to read what is sent to it without any progress.
+pub const SLOWEST_WRITE: Duration = Duration::from_secs(60);
 
 /// Fields with which handlers tag answers: for the gateway, not for visitors.
 pub const TAG_FIELDS: [HeaderName; 3] = [

@@ -5,7 +5,6 @@
 
 use std::borrow::Cow;
 use std::sync::Arc;
-use std::time::Duration;
 
 use evergate_cache::{
     Awaited, BodyReader, Cut, Fill, Lookup, Missing, Moment, StoredResponse, Streaming, Waiter, not_modified,
@@ -313,6 +312,3 @@ fn overridden(fields: &evergate_cache::Fields) -> evergate_cache::Fields {
     fields.remove(&CONTENT_LENGTH);
     fields
 }
-
-/// How long a visitor may take to read what is sent to it without any progress.
-pub const SLOWEST_WRITE: Duration = Duration::from_secs(60);

@@ -15,6 +15,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tokio::time::timeout;
 use tracing::{error, info, warn};
 
+use crate::access_log::AccessLog;
 use crate::admin::Admin;
 use crate::clock::{Clock, wall};
 use crate::config::{Builtin, Config, Listen, Origin};
@@ -23,7 +24,6 @@ use crate::connection::transport::Transport;
 use crate::demo::Demo;
 use crate::gateway::Gateway;
 use crate::metrics::Metrics;
-use crate::observe::AccessLog;
 use crate::pass::PassThrough;
 use crate::snapshot::Snapshot;
 

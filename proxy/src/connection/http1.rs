@@ -7,8 +7,7 @@ use http::Method;
 
 use super::transport::Transport;
 use crate::request::{Protocol, Request};
-use crate::respond::{Framing, Gone, Head, Lines, Responder};
-use crate::serve::SLOWEST_WRITE;
+use crate::respond::{Framing, Gone, Head, Lines, Responder, SLOWEST_WRITE};
 
 /// A response on an HTTP/1 connection.
 #[derive(Debug)]

@@ -17,8 +17,8 @@ use crate::gateway::Gateway;
 use crate::observe::observe;
 use crate::pass::{PassThrough, observe_late, pass};
 use crate::request::{BodyPresence, HOST_FIELD, Protocol, Request};
-use crate::respond::{Framing, Gone, Head, Responder};
-use crate::serve::{SLOWEST_WRITE, Served, serve};
+use crate::respond::{Framing, Gone, Head, Responder, SLOWEST_WRITE};
+use crate::serve::{Served, serve};
 
 /// What serves the streams of an HTTP/2 connection.
 pub struct Http2 {
