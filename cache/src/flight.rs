@@ -4,10 +4,11 @@ use std::collections::HashMap;
 use std::hash::BuildHasher;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use tokio::sync::watch;
 
-use crate::stored::StoredResponse;
+use crate::stored::{StoredResponse, age_value};
 use crate::{BodyReader, CacheKey, DeclineReason, GrowingBody, Moment, ResponseHead, Variant};
 
 /// Most requests that may wait for one fill before its response begins.
@@ -18,12 +19,14 @@ pub const MAX_WAITERS: usize = 65_536;
 pub struct Streaming {
     head: Arc<ResponseHead>,
     received: Moment,
+    initial_age: Duration,
     body: Arc<GrowingBody>,
 }
 
 impl Streaming {
     pub(crate) fn new(head: ResponseHead, received: Moment) -> Streaming {
-        Streaming { head: Arc::new(head), received, body: GrowingBody::new() }
+        let initial_age = age_value(&head);
+        Streaming { head: Arc::new(head), received, initial_age, body: GrowingBody::new() }
     }
 
     /// Status and fields.
@@ -34,6 +37,11 @@ impl Streaming {
     /// When the head arrived.
     pub fn received(&self) -> Moment {
         self.received
+    }
+
+    /// The current age (RFC 9111 section 4.2.3): what it had when it came, and the time since.
+    pub fn age(&self, now: Moment) -> Duration {
+        self.initial_age.saturating_add(now.since(self.received))
     }
 
     /// The body.

@@ -75,7 +75,8 @@ impl Windows {
         match self.lifetime(response) {
             None => Freshness::Fresh { ttl: None },
             Some(lifetime) if resident < lifetime => Freshness::Fresh { ttl: Some(lifetime - resident) },
-            Some(_) if resident >= self.expire => Freshness::Expired,
+            // A page that was missing once may be there now: nobody is told otherwise from memory.
+            Some(_) if resident >= self.expire || !response.head().status.is_success() => Freshness::Expired,
             Some(lifetime) => Freshness::Stale { staleness: resident - lifetime },
         }
     }

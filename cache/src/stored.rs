@@ -111,7 +111,7 @@ fn about_the_body(name: &HeaderName) -> bool {
 }
 
 /// The value of `Age`; unreadable or absent is zero (RFC 9111 section 5.1).
-fn age_value(head: &ResponseHead) -> Duration {
+pub(crate) fn age_value(head: &ResponseHead) -> Duration {
     let seconds = head.fields.get(&AGE).and_then(|age| age.to_str().ok()?.trim().parse::<u32>().ok());
     Duration::from_secs(seconds.unwrap_or(0).into())
 }

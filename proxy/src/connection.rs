@@ -11,6 +11,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
+use bytes::BytesMut;
 use evergate_cache::Scheme;
 use http::StatusCode;
 use pingora::apps::ServerApp;
@@ -24,7 +25,7 @@ use crate::observe::{observe, observe_refusal};
 use crate::outcome::{Answered, Outcome};
 use crate::pass::{PassThrough, pass};
 use crate::passage::Passage;
-use crate::request::{BodyPresence, Protocol, Request};
+use crate::request::{BodyPresence, HOST_FIELD, Protocol, Request};
 use crate::respond::Notice;
 use crate::serve::{Served, serve};
 use framing::Message;
@@ -106,8 +107,7 @@ impl Connections {
         // A request that is answered here leaves its body unread, so the connection ends with the answer.
         let keep_alive = head.keep_alive && framing == BodyFraming::None && !*shutdown.borrow();
         let request = request(head, &transport);
-        let message = Message::new(length, framing);
-        let passage = {
+        let (passage, message) = {
             // What was read of the request stays in the inbox until it is known who reads it.
             let behind = transport.inbox().split_off(length);
             let own = std::mem::replace(transport.inbox(), behind);
@@ -126,9 +126,11 @@ impl Connections {
                     return None;
                 }
                 Served::Pass(passage) => {
-                    let behind = std::mem::replace(transport.inbox(), own);
+                    let head = respell(&own, &passage.target, &request);
+                    let message = Message::new(head.len(), framing);
+                    let behind = std::mem::replace(transport.inbox(), head);
                     transport.inbox().unsplit(behind);
-                    passage
+                    (passage, message)
                 }
             }
         };
@@ -192,6 +194,24 @@ fn request(head: RequestHead, transport: &Transport) -> Request {
         scheme: Scheme::Http,
         protocol: head.protocol,
     }
+}
+
+/// The head as the pass-through gets it: the request line in the one spelling that was decided upon, the fields as they came.
+/// So the framework, which reads it again, finds nothing that it could read differently.
+fn respell(head: &[u8], target: &str, request: &Request) -> BytesMut {
+    let fields = head.iter().position(|byte| *byte == b'\n').map_or(&[][..], |end| &head[end + 1..]);
+    let mut respelled = BytesMut::with_capacity(head.len() + 64);
+    for part in [request.method.as_str(), " ", target, " ", request.protocol.as_str(), "\r\n"] {
+        respelled.extend_from_slice(part.as_bytes());
+    }
+    // The host may have been in the target alone.
+    if let Some(authority) = request.authority.as_deref().filter(|_| !request.headers.contains_key(HOST_FIELD)) {
+        for part in ["host: ", authority, "\r\n"] {
+            respelled.extend_from_slice(part.as_bytes());
+        }
+    }
+    respelled.extend_from_slice(fields);
+    respelled
 }
 
 /// What stands in the log for a request that could not be read.

@@ -61,6 +61,11 @@ impl Leash {
         self.deadline.store(0, Ordering::Release);
     }
 
+    /// Whether the connection has left HTTP.
+    pub fn is_released(&self) -> bool {
+        self.deadline.load(Ordering::Acquire) == 0
+    }
+
     /// The current deadline.
     pub fn deadline(&self) -> Option<Instant> {
         match self.deadline.load(Ordering::Acquire) {

@@ -11,7 +11,6 @@ use http::header::{CACHE_CONTROL, CONTENT_TYPE, DATE};
 use http::{HeaderName, HeaderValue, StatusCode};
 
 use crate::outcome::Outcome;
-use crate::snapshot::Told;
 
 /// What is told with answers that nobody may keep.
 pub const NO_STORE: HeaderValue = HeaderValue::from_static("private, no-cache, no-store, max-age=0, must-revalidate");
@@ -25,6 +24,9 @@ pub const TAG_FIELDS: [HeaderName; 3] = [
     HeaderName::from_static("surrogate-key"),
     HeaderName::from_static("x-next-cache-tags"),
 ];
+
+/// Targeted at CDNs alone (RFC 9213).
+pub const CDN_CACHE_CONTROL: HeaderName = HeaderName::from_static("cdn-cache-control");
 
 /// The visitor has left, or reads too slowly to be served.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -47,6 +49,9 @@ pub trait Responder: Send {
 
     /// Cuts the message so that the visitor sees that it is not whole.
     fn cut(&mut self) -> impl Future<Output = ()> + Send;
+
+    /// Lets the connection end with this response, where a connection carries one request after the other.
+    fn close_afterwards(&mut self);
 
     /// Resolves when the visitor leaves.
     fn gone(&mut self) -> impl Future<Output = ()> + Send;
@@ -107,7 +112,16 @@ pub struct Added<'a> {
     /// `Age`, on everything that comes from the cache.
     pub age: Option<u64>,
     /// `Cache-Control` and its relatives, where they are the gateway's word.
-    pub told: Option<&'a Told>,
+    pub told: Option<ToldNow<'a>>,
+}
+
+/// What is told to browsers and CDNs with one answer.
+#[derive(Clone, Copy, Debug)]
+pub struct ToldNow<'a> {
+    /// `Cache-Control`.
+    pub cache_control: &'a HeaderValue,
+    /// `CDN-Cache-Control`, where the handler sent none.
+    pub cdn_cache_control: Option<&'a HeaderValue>,
 }
 
 impl Added<'_> {
@@ -118,7 +132,7 @@ impl Added<'_> {
         }
         if let Some(told) = self.told {
             line("cache-control", told.cache_control.as_bytes());
-            if let Some(cdn) = &told.cdn_cache_control {
+            if let Some(cdn) = told.cdn_cache_control {
                 line("cdn-cache-control", cdn.as_bytes());
             }
         }

@@ -7,10 +7,11 @@ use std::borrow::Cow;
 use std::sync::Arc;
 
 use evergate_cache::{
-    Awaited, BodyReader, Cut, Fill, Lookup, Missing, Moment, StoredResponse, Streaming, Waiter, not_modified,
+    Awaited, BodyReader, Cut, Fill, Lookup, Missing, Moment, ResponseHead, StoredResponse, Streaming, Waiter,
+    not_modified,
 };
 use http::header::{
-    CACHE_CONTROL, CONTENT_LENGTH, CONTENT_LOCATION, DATE, ETAG, EXPIRES, LAST_MODIFIED, RETRY_AFTER, VARY,
+    AGE, CACHE_CONTROL, CONTENT_LENGTH, CONTENT_LOCATION, DATE, ETAG, EXPIRES, LAST_MODIFIED, RETRY_AFTER, VARY,
 };
 use http::{HeaderName, HeaderValue, Method, StatusCode};
 
@@ -21,8 +22,8 @@ use crate::gateway::Gateway;
 use crate::outcome::{Answered, Fetched, Outcome, PassReason, ServedStale};
 use crate::passage::Passage;
 use crate::request::Request;
-use crate::respond::{Added, Framing, Gone, Head, Lines, Notice, Responder};
-use crate::snapshot::{Route, Snapshot, Told};
+use crate::respond::{Added, CDN_CACHE_CONTROL, Framing, Gone, Head, Lines, Notice, Responder, ToldNow};
+use crate::snapshot::{Route, Snapshot};
 use crate::target::Target;
 
 /// What became of a request.
@@ -70,6 +71,10 @@ pub async fn serve<R: Responder>(gateway: &Arc<Gateway>, request: &Request, resp
 }
 
 async fn answer<R: Responder>(notice: &Notice, what: Answered, responder: &mut R) -> Served {
+    if what == Answered::Refused {
+        // Who sends what may be read in two ways may mean what follows it in another.
+        responder.close_afterwards();
+    }
     let outcome = Outcome::Answered(what);
     let sent = notice.send(responder, &outcome).await;
     Served::Done(Record { route: None, outcome, status: sent.ok().map(|()| notice.status) })
@@ -178,7 +183,7 @@ impl Serving<'_> {
         responder: &mut R,
     ) -> Served {
         let head = response.head();
-        let told = self.told(head.status, head.fields.contains(&CACHE_CONTROL));
+        let told = self.told(head);
         let added = Added { outcome: &outcome, age: Some(response.age(now).as_secs()), told };
         let fields = &head.fields;
         let (status, sent) = if head.status == StatusCode::OK
@@ -205,9 +210,10 @@ impl Serving<'_> {
         let head = streaming.head();
         let outcome = shared.outcome(Fetched::Stored(head.status));
         let fields = &head.fields;
-        let told = self.told(head.status, fields.contains(&CACHE_CONTROL));
-        let age = self.gateway.clock.now().since(streaming.received()).as_secs();
-        let added = Added { outcome: &outcome, age: shared.collapsed.then_some(age), told };
+        let told = self.told(head);
+        let age = streaming.age(self.gateway.clock.now()).as_secs();
+        let from_a_cache = shared.collapsed || fields.contains(&AGE);
+        let added = Added { outcome: &outcome, age: from_a_cache.then_some(age), told };
         if head.status == StatusCode::OK
             && not_modified(&self.request.headers, fields.get(&ETAG), fields.get(&LAST_MODIFIED))
         {
@@ -217,6 +223,7 @@ impl Serving<'_> {
         let framing = framing(head.status, fields.get(&CONTENT_LENGTH), &reader);
         let mut sent_fields = if told.is_some() { overridden(fields) } else { fields.clone() };
         sent_fields.remove(&CONTENT_LENGTH);
+        sent_fields.remove(&AGE);
         let lines = Lines::Given(head.status, Cow::Owned(sent_fields));
         if responder.head(&Head { lines, added }, framing).await.is_err() {
             return self.done(outcome, None);
@@ -253,8 +260,14 @@ impl Serving<'_> {
     }
 
     /// What visitors are told of a success: the operator's own word always, the gateway's where the handler is silent.
-    fn told(&self, status: StatusCode, handler_speaks: bool) -> Option<&Told> {
-        Some(self.selected.told).filter(|told| status.is_success() && (told.configured || !handler_speaks))
+    fn told(&self, head: &ResponseHead) -> Option<ToldNow<'_>> {
+        let told = self.selected.told;
+        if !head.status.is_success() || !told.configured && head.fields.contains(&CACHE_CONTROL) {
+            return None;
+        }
+        // What the handler says to CDNs it says itself (RFC 9213).
+        let cdn = told.cdn_cache_control.as_ref().filter(|_| !head.fields.contains(&CDN_CACHE_CONTROL));
+        Some(ToldNow { cache_control: &told.cache_control, cdn_cache_control: cdn })
     }
 
     fn done(&self, outcome: Outcome, status: Option<StatusCode>) -> Served {

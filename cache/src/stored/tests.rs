@@ -1,1 +1,246 @@
-//! Rules as tables.
+//! What is kept of an answer: its fields, its ages, its validators, its bytes on the wire, its size.
+
+use std::time::{Duration, SystemTime};
+
+use bytes::Bytes;
+use http::{HeaderName, HeaderValue, StatusCode};
+
+use super::StoredResponse;
+use crate::{Fields, Moment, ResponseHead};
+
+type Line<'a> = (&'a str, &'a str);
+
+/// 1994-11-15 08:12:31, and so much later.
+fn after(seconds: u64) -> Moment {
+    let time = Duration::from_secs(seconds);
+    Moment { wall: SystemTime::UNIX_EPOCH + Duration::from_secs(784_887_151) + time, monotonic: time }
+}
+
+fn head(status: u16, lines: &[Line<'_>]) -> ResponseHead {
+    let line = |(name, value): &Line<'_>| (name.parse::<HeaderName>().unwrap(), HeaderValue::from_str(value).unwrap());
+    ResponseHead { status: StatusCode::from_u16(status).unwrap(), fields: lines.iter().map(line).collect::<Fields>() }
+}
+
+fn stored(status: u16, lines: &[Line<'_>], body: &'static str) -> StoredResponse {
+    StoredResponse::new(head(status, lines), Bytes::from_static(body.as_bytes()), after(0), None)
+}
+
+fn tagged(lines: &[Line<'_>], made: &'static str) -> StoredResponse {
+    StoredResponse::new(head(200, lines), Bytes::from_static(b"body"), after(0), Some(HeaderValue::from_static(made)))
+}
+
+fn lines(response: &StoredResponse) -> Vec<Line<'_>> {
+    response.head().fields.iter().map(|(name, value)| (name.as_str(), value.to_str().unwrap())).collect()
+}
+
+#[test]
+fn the_length_is_that_of_the_body() {
+    let cases: [(u16, &[Line<'_>], &'static str, &[Line<'_>]); 7] = [
+        (200, &[], "body", &[("content-length", "4")]),
+        (200, &[], "", &[("content-length", "0")]),
+        (200, &[("content-length", "4")], "body", &[("content-length", "4")]),
+        (
+            200,
+            &[("content-length", "9"), ("x-a", "1"), ("content-length", "9")],
+            "body",
+            &[("x-a", "1"), ("content-length", "4")],
+        ),
+        (404, &[], "gone", &[("content-length", "4")]),
+        (204, &[("content-length", "0")], "", &[]),
+        (301, &[("location", "/a")], "", &[("location", "/a"), ("content-length", "0")]),
+    ];
+    for (status, given, body, expected) in cases {
+        let response = stored(status, given, body);
+        assert_eq!(lines(&response), expected, "{status} {given:?}");
+        assert_eq!((response.head().status.as_u16(), &response.body()[..]), (status, body.as_bytes()));
+    }
+}
+
+#[test]
+fn age_is_what_it_had_and_the_time_here() {
+    let cases: [(&[&str], u64); 9] = [
+        (&[], 0),
+        (&["0"], 0),
+        (&["30"], 30),
+        (&[" 30 "], 30),
+        (&["2147483648"], 2_147_483_648),
+        // Unreadable is ignored, of several the first counts (RFC 9111 section 5.1).
+        (&["-1"], 0),
+        (&["1.5"], 0),
+        (&["soon"], 0),
+        (&["30", "60"], 30),
+    ];
+    for (ages, initial) in cases {
+        let given: Vec<Line<'_>> = ages.iter().map(|age| ("age", *age)).collect();
+        let response = stored(200, &given, "body");
+        for seconds in [0, 1, 100] {
+            assert_eq!(response.age(after(seconds)).as_secs(), initial + seconds, "{ages:?} after {seconds} s");
+            assert_eq!(response.resident(after(seconds)).as_secs(), seconds, "{ages:?}");
+        }
+        assert_eq!(lines(&response), [("content-length", "4")], "{ages:?} stays among the fields");
+    }
+}
+
+/// The rows of RFC 9111 that a number type does not read by itself: section 1.2.2 for what is too large, section 5.1 for a
+/// list, and no sign.
+#[test]
+fn an_unusual_age_is_read_with_caution() {
+    let large = 2_147_483_648;
+    for (age, least) in [("4294967296", large), ("99999999999999999999", large), ("10, 20", 10)] {
+        let found = stored(200, &[("age", age)], "body").age(after(0)).as_secs();
+        assert!(found >= least, "{age}: {found}");
+    }
+    assert_eq!(stored(200, &[("age", "+5")], "body").age(after(0)), Duration::ZERO, "+5");
+}
+
+#[test]
+fn the_handlers_own_lifetime() {
+    const DATE: &str = "Tue, 15 Nov 1994 08:12:31 GMT";
+    const LATER: &str = "Tue, 15 Nov 1994 08:13:31 GMT";
+    let cases: [(&[Line<'_>], Option<u64>); 13] = [
+        (&[], None),
+        (&[("cache-control", "public")], None),
+        (&[("cache-control", "max-age=30")], Some(30)),
+        (&[("cache-control", "max-age=30, s-maxage=20")], Some(20)),
+        (&[("expires", LATER), ("date", DATE)], Some(60)),
+        // Without a date it came when it came.
+        (&[("expires", LATER)], Some(60)),
+        (&[("expires", LATER), ("date", "soon")], Some(60)),
+        (&[("expires", DATE), ("date", LATER)], Some(0)),
+        (&[("expires", "0"), ("date", DATE)], Some(0)),
+        (&[("expires", ""), ("date", DATE)], Some(0)),
+        // Both obsolete spellings of dates are read (RFC 9110 section 5.6.7).
+        (&[("expires", "Tuesday, 15-Nov-94 08:13:31 GMT"), ("date", "Tue Nov 15 08:12:31 1994")], Some(60)),
+        // Directives beat Expires (RFC 9111 section 5.3), also one that cannot be read.
+        (&[("expires", LATER), ("cache-control", "max-age=5"), ("date", DATE)], Some(5)),
+        (&[("expires", LATER), ("cache-control", "max-age=soon"), ("date", DATE)], Some(0)),
+    ];
+    for (given, expected) in cases {
+        let found = stored(200, given, "").explicit_lifetime();
+        assert_eq!(found.map(|time| time.as_secs()), expected, "{given:?}");
+    }
+}
+
+#[test]
+fn validators_are_the_handlers() {
+    let etag = |response: &StoredResponse| response.head().fields.get(&http::header::ETAG).cloned();
+    let cases: [(&[Line<'_>], Option<&str>, &str); 4] = [
+        (&[], None, "\"made\""),
+        (&[("etag", "\"own\"")], Some("\"own\""), "\"own\""),
+        (&[("etag", "W/\"own\"")], Some("W/\"own\""), "W/\"own\""),
+        (&[("etag", "unquoted")], Some("unquoted"), "unquoted"),
+    ];
+    for (given, to_the_handler, to_visitors) in cases {
+        let response = tagged(given, "\"made\"");
+        assert_eq!(response.handler_etag().map(|tag| tag.to_str().unwrap()), to_the_handler, "{given:?}");
+        assert_eq!(etag(&response).unwrap(), to_visitors, "{given:?}");
+    }
+    let response = stored(200, &[("last-modified", "Tue, 15 Nov 1994 08:12:31 GMT")], "");
+    assert_eq!(response.last_modified().unwrap(), "Tue, 15 Nov 1994 08:12:31 GMT");
+    assert_eq!((response.handler_etag(), etag(&response)), (None, None));
+}
+
+#[test]
+fn the_wire_form_is_the_head_without_its_empty_line() {
+    let cases: [(u16, &[Line<'_>], &str); 4] = [
+        (
+            200,
+            &[("x-b", "1"), ("x-a", "2"), ("x-b", "3")],
+            "HTTP/1.1 200 OK\r\nx-b: 1\r\nx-a: 2\r\nx-b: 3\r\ncontent-length: 4\r\n",
+        ),
+        (404, &[("age", "5")], "HTTP/1.1 404 Not Found\r\ncontent-length: 4\r\n"),
+        (204, &[("x-a", "")], "HTTP/1.1 204 No Content\r\nx-a: \r\n"),
+        // A status without a name still has the space before it (RFC 9112 section 4).
+        (299, &[], "HTTP/1.1 299 \r\ncontent-length: 4\r\n"),
+    ];
+    for (status, given, expected) in cases {
+        let response = stored(status, given, "body");
+        assert_eq!(std::str::from_utf8(response.wire()).unwrap(), expected);
+    }
+    assert!(tagged(&[], "\"made\"").wire().ends_with(b"etag: \"made\"\r\n"));
+}
+
+#[test]
+fn the_size_counts_fields_twice_and_the_body() {
+    let small = stored(200, &[("x-a", "1")], "body");
+    let body = "a longer body than the other one";
+    let cases = [
+        (stored(200, &[("x-a", "1")], body), body.len() - "body".len()),
+        (stored(200, &[("x-a", "1"), ("x-b", "0123456789")], "body"), 2 * "x-b: 0123456789\r\n".len()),
+    ];
+    assert!(small.size() >= size_of::<StoredResponse>() + small.wire().len() + small.body().len());
+    for (larger, least) in cases {
+        assert!(larger.size() >= small.size() + least, "{} and {}", larger.size(), small.size());
+    }
+}
+
+/// What was stored, what the 304 says, and what is there afterwards.
+type Renewal<'a> = (&'a [Line<'a>], &'a [Line<'a>], &'a [Line<'a>]);
+
+#[test]
+fn a_confirmed_response_takes_the_fields_of_the_confirmation() {
+    let cases: [Renewal<'_>; 8] = [
+        (&[("x-a", "1")], &[], &[("x-a", "1"), ("content-length", "4")]),
+        (&[("x-a", "1")], &[("x-a", "2")], &[("x-a", "2"), ("content-length", "4")]),
+        (
+            &[("x-a", "1"), ("x-a", "2"), ("x-b", "3")],
+            &[("x-a", "4")],
+            &[("x-b", "3"), ("x-a", "4"), ("content-length", "4")],
+        ),
+        (&[], &[("x-a", "1"), ("x-a", "2")], &[("x-a", "1"), ("x-a", "2"), ("content-length", "4")]),
+        (&[("date", "then")], &[("date", "now")], &[("date", "now"), ("content-length", "4")]),
+        // It has no body, so what it says of one is not about ours.
+        (&[], &[("content-length", "0")], &[("content-length", "4")]),
+        (
+            &[("content-type", "text/html"), ("content-encoding", "br")],
+            &[("content-type", "text/plain"), ("content-encoding", "gzip"), ("content-range", "bytes 0-0/4")],
+            &[("content-type", "text/html"), ("content-encoding", "br"), ("content-length", "4")],
+        ),
+        (&[("age", "50")], &[("age", "7")], &[("content-length", "4")]),
+    ];
+    for (given, confirmation, expected) in cases {
+        let old = stored(200, given, "body");
+        let renewed = old.renewed(&head(304, confirmation), after(100));
+        let [mut found, mut wanted] = [lines(&renewed), expected.to_vec()];
+        found.sort_unstable();
+        wanted.sort_unstable();
+        assert_eq!(found, wanted, "{given:?} confirmed with {confirmation:?}");
+        assert_eq!((renewed.head().status.as_u16(), renewed.body()), (200, old.body()));
+        assert!(renewed.wire().starts_with(b"HTTP/1.1 200 OK\r\n"));
+    }
+}
+
+#[test]
+fn a_confirmed_response_begins_another_life() {
+    let cases: [(&[Line<'_>], &[Line<'_>], u64, Option<u64>); 5] = [
+        (&[], &[], 0, None),
+        (&[("age", "50")], &[], 0, None),
+        (&[("age", "50")], &[("age", "7")], 7, None),
+        (&[("cache-control", "max-age=30")], &[], 0, Some(30)),
+        (&[("cache-control", "max-age=30")], &[("cache-control", "max-age=60")], 0, Some(60)),
+    ];
+    for (given, confirmation, age, lifetime) in cases {
+        let renewed = stored(200, given, "body").renewed(&head(304, confirmation), after(100));
+        assert_eq!(renewed.age(after(100)).as_secs(), age, "{given:?} {confirmation:?}");
+        assert_eq!(renewed.resident(after(130)).as_secs(), 30, "{given:?} {confirmation:?}");
+        assert_eq!(renewed.explicit_lifetime().map(|time| time.as_secs()), lifetime, "{given:?} {confirmation:?}");
+    }
+}
+
+#[test]
+fn a_tag_of_the_gateways_stays_its_own_through_a_confirmation() {
+    let cases: [(&[Line<'_>], Option<&str>, &str); 2] =
+        [(&[], None, "\"made\""), (&[("etag", "\"own\"")], Some("\"own\""), "\"own\"")];
+    for (confirmation, to_the_handler, to_visitors) in cases {
+        let mut response = tagged(&[], "\"made\"");
+        // Twice: the second confirmation starts from what the first has made.
+        for _ in 0..2 {
+            response = response.renewed(&head(304, confirmation), after(100));
+            let visitors = response.head().fields.get(&http::header::ETAG).unwrap();
+            assert_eq!(response.handler_etag().map(|tag| tag.to_str().unwrap()), to_the_handler, "{confirmation:?}");
+            assert_eq!(visitors, to_visitors, "{confirmation:?}");
+        }
+    }
+    let kept = tagged(&[("etag", "\"own\"")], "\"made\"").renewed(&head(304, &[]), after(100));
+    assert_eq!(kept.handler_etag().unwrap(), "\"own\"");
+}

@@ -43,6 +43,8 @@ enum State {
     },
     /// The message is over.
     Done,
+    /// The next byte cannot be part of it.
+    Broken,
 }
 
 /// What comes after counted bytes.
@@ -75,11 +77,11 @@ impl Message {
         self.state == State::Done
     }
 
-    /// How many of the next `bytes` belong to the message.
+    /// How many of the next `bytes` belong to the message, up to its end or to a byte that cannot be part of it.
     ///
     /// # Errors
     ///
-    /// [`Malformed`] at the first byte that cannot be part of it.
+    /// [`Malformed`] when that is the first of them.
     pub fn take(&mut self, bytes: &[u8]) -> Result<usize, Malformed> {
         let mut at = 0;
         while at < bytes.len() && !self.is_done() {
@@ -88,7 +90,15 @@ impl Message {
                 at += step;
                 self.state = after(left - step as u64, then);
             } else {
-                self.state = self.state.step(bytes[at])?;
+                match self.state.step(bytes[at]) {
+                    Ok(state) => self.state = state,
+                    // What came before it is good, and handed out first.
+                    Err(Malformed) if at > 0 => {
+                        self.state = State::Broken;
+                        return Ok(at);
+                    }
+                    Err(Malformed) => return Err(Malformed),
+                }
                 at += 1;
             }
         }
@@ -151,7 +161,8 @@ impl State {
                 | State::DataEndLf
                 | State::Trailer { .. }
                 | State::Counted(..)
-                | State::Done,
+                | State::Done
+                | State::Broken,
                 _,
             ) => Err(Malformed),
         }

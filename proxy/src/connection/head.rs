@@ -10,6 +10,8 @@ use crate::request::{Protocol, host_of, lists};
 pub const MAX_HEAD: usize = 64 * 1024;
 /// Longest request target, in bytes.
 pub const MAX_TARGET: usize = 16 * 1024;
+/// Longest request line: a method, a target and a version.
+const MAX_REQUEST_LINE: usize = MAX_TARGET + 256;
 /// Most header fields.
 pub const MAX_FIELDS: usize = 128;
 
@@ -70,9 +72,13 @@ pub enum Refusal {
     /// A `Content-Length` that is no number, is repeated, or stands beside `Transfer-Encoding` (section 6.3).
     #[error("the Content-Length is invalid, repeated or beside a Transfer-Encoding")]
     Length,
-    /// A `Transfer-Encoding` that is not exactly `chunked`, or in HTTP/1.0 (section 6.1).
+    /// A `Transfer-Encoding` with codings before `chunked`, which nobody here decodes (section 6.1).
     #[error("the Transfer-Encoding is not supported")]
     Coding,
+    /// A `Transfer-Encoding` that does not end in one `chunked`, or in HTTP/1.0: where the body ends cannot be told (sections
+    /// 6.1 and 6.3).
+    #[error("the Transfer-Encoding does not tell where the body ends")]
+    Undelimited,
     /// The head is longer than [`MAX_HEAD`] or has more than [`MAX_FIELDS`] fields (RFC 6585 section 5).
     #[error("the head is too large")]
     HeadTooLarge,
@@ -99,6 +105,7 @@ impl Refusal {
             | Refusal::Field
             | Refusal::Host
             | Refusal::Length
+            | Refusal::Undelimited
             | Refusal::Target => StatusCode::BAD_REQUEST,
         }
     }
@@ -121,6 +128,9 @@ pub fn find_end(read: &[u8], seen: usize) -> Result<Option<usize>, Refusal> {
             _ => {}
         }
     }
+    if read.len() > MAX_REQUEST_LINE && !read[..MAX_REQUEST_LINE].contains(&b'\n') {
+        return Err(Refusal::TargetTooLong);
+    }
     if read.len() >= MAX_HEAD { Err(Refusal::HeadTooLarge) } else { Ok(None) }
 }
 
@@ -142,7 +152,7 @@ pub fn parse(head: &[u8]) -> Result<RequestHead, Refusal> {
         headers.append(name, value);
     }
     let framing = framing(&headers, protocol)?;
-    let (target, authority) = authority(target, &headers, protocol)?;
+    let (target, authority) = authority(&method, target, &headers, protocol)?;
     let keep_alive = keep_alive(&headers, protocol);
     Ok(RequestHead { method, target: target.to_owned(), authority, protocol, headers, framing, keep_alive })
 }
@@ -193,14 +203,11 @@ fn framing(headers: &HeaderMap, protocol: Protocol) -> Result<BodyFraming, Refus
     match (lengths.next(), codings.next()) {
         (None, None) => Ok(BodyFraming::None),
         (Some(_), Some(_)) => Err(Refusal::Length),
-        (None, Some(coding)) => {
-            let chunked = coding.as_bytes().eq_ignore_ascii_case(b"chunked");
-            if chunked && codings.next().is_none() && protocol == Protocol::Http11 {
-                Ok(BodyFraming::Chunked)
-            } else {
-                Err(Refusal::Coding)
-            }
+        (None, Some(_)) if protocol == Protocol::Http10 => Err(Refusal::Undelimited),
+        (None, Some(coding)) if coding.as_bytes().eq_ignore_ascii_case(b"chunked") && codings.next().is_none() => {
+            Ok(BodyFraming::Chunked)
         }
+        (None, Some(_)) => Err(odd_codings(headers)),
         (Some(length), None) => {
             let digits = length.as_bytes();
             // Repeated, even with the same number: whoever sent it twice may have been talked into it.
@@ -214,9 +221,28 @@ fn framing(headers: &HeaderMap, protocol: Protocol) -> Result<BodyFraming, Refus
     }
 }
 
+/// Why codings other than a plain `chunked` are refused.
+fn odd_codings(headers: &HeaderMap) -> Refusal {
+    let lines = headers.get_all(TRANSFER_ENCODING).iter();
+    let codings: Vec<&[u8]> =
+        lines.flat_map(|line| line.as_bytes().split(|byte| *byte == b',')).map(<[u8]>::trim_ascii).collect();
+    let is_chunked = |coding: &&[u8]| coding.eq_ignore_ascii_case(b"chunked");
+    match codings.split_last() {
+        Some((last, before))
+            if is_chunked(last)
+                && !before.is_empty()
+                && before.iter().all(|coding| !coding.is_empty() && !is_chunked(coding)) =>
+        {
+            Refusal::Coding
+        }
+        Some(_) | None => Refusal::Undelimited,
+    }
+}
+
 /// The target in origin form, and the host. An absolute target names the host itself; a `Host` that says something else is a
 /// question of who is believed, and so refused.
 fn authority<'a>(
+    method: &Method,
     target: &'a str,
     headers: &HeaderMap,
     protocol: Protocol,
@@ -227,7 +253,8 @@ fn authority<'a>(
         (None, _) if protocol == Protocol::Http10 => None,
         (None, _) | (Some(_), Some(_)) => return Err(Refusal::Host),
     };
-    if target.starts_with('/') {
+    // CONNECT names an authority; it is refused later, in words of its own.
+    if target.starts_with('/') || *method == Method::CONNECT {
         return Ok((target, host));
     }
     let rest = strip_scheme(target).ok_or(Refusal::Target)?;
@@ -264,9 +291,13 @@ fn valid_authority(value: &[u8]) -> Option<String> {
                 && host.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_'))
         }
     };
-    let port_fits =
-        port.is_empty() || port.strip_prefix(':').is_some_and(|port| port.is_empty() || port.parse::<u16>().is_ok());
+    let port_fits = port.is_empty() || port.strip_prefix(':').is_some_and(valid_port);
     (host_fits && port_fits).then(|| text.to_ascii_lowercase())
+}
+
+/// Digits that fit a port; none is the scheme's own (RFC 3986 section 3.2.3).
+fn valid_port(port: &str) -> bool {
+    port.bytes().all(|byte| byte.is_ascii_digit()) && (port.is_empty() || port.parse::<u16>().is_ok())
 }
 
 fn keep_alive(headers: &HeaderMap, protocol: Protocol) -> bool {

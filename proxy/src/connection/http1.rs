@@ -170,6 +170,10 @@ impl Responder for Http1Responder<'_> {
         }
     }
 
+    fn close_afterwards(&mut self) {
+        self.keep_alive = false;
+    }
+
     async fn gone(&mut self) {
         self.transport.hung_up().await;
     }

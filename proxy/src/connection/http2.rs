@@ -147,6 +147,9 @@ impl Responder for Http2Responder<'_> {
         self.session.shutdown_with_reason(h2::Reason::INTERNAL_ERROR);
     }
 
+    /// A stream is one request, and the framework has read its frames: what follows is a stream of its own.
+    fn close_afterwards(&mut self) {}
+
     async fn gone(&mut self) {
         match self.session.watch_h2_stream_close() {
             Some(closed) => {

@@ -158,7 +158,7 @@ impl Transport {
     pub fn take_back(&mut self) -> bool {
         let whole = match &self.view {
             View::Whole => true,
-            View::Message { message, tunnel, .. } => message.is_done() && !tunnel,
+            View::Message { message, leash, .. } => message.is_done() && !leash.is_released(),
         };
         self.view = View::Whole;
         whole
@@ -224,7 +224,8 @@ impl Transport {
             let View::Message { message, tunnel, leash, alarm } = &mut self.view else {
                 return Poll::Ready(Err(io::ErrorKind::Unsupported.into()));
             };
-            if message.is_done() && *tunnel {
+            // Before the handler has agreed, what follows is the next request.
+            if message.is_done() && *tunnel && leash.is_released() {
                 return self.poll_whole(cx, buffer);
             }
             if !message.is_done() && !self.inbox.is_empty() {
