@@ -6,15 +6,17 @@ use http::{HeaderMap, HeaderValue};
 /// Whether a 304 (Not Modified) answers a GET or HEAD for a representation with these validators.
 ///
 /// `If-None-Match` decides alone when it is present (section 13.2.2); tags compare weakly (section 13.1.2). An
-/// `If-Modified-Since` that is no valid date, or that comes without a `Last-Modified` to compare with, is ignored
+/// `If-Modified-Since` that is repeated or no valid date, or that comes without a `Last-Modified` to compare with, is ignored
 /// (section 13.1.3).
 pub fn not_modified(request: &HeaderMap, etag: Option<&HeaderValue>, last_modified: Option<&HeaderValue>) -> bool {
     if request.contains_key(IF_NONE_MATCH) {
         let mut lines = request.get_all(IF_NONE_MATCH).iter();
         return lines.any(|line| line.as_bytes().trim_ascii() == b"*" || lists_tag(line.as_bytes(), etag));
     }
+    let mut since = request.get_all(IF_MODIFIED_SINCE).iter();
+    let since = since.next().filter(|_| since.next().is_none());
     let date = |value: Option<&HeaderValue>| httpdate::parse_http_date(value?.to_str().ok()?).ok();
-    match (date(request.get(IF_MODIFIED_SINCE)), date(last_modified)) {
+    match (date(since), date(last_modified)) {
         (Some(since), Some(modified)) => modified <= since,
         (Some(_) | None, Some(_) | None) => false,
     }

@@ -40,17 +40,18 @@ impl CacheControl {
     }
 
     fn heed(&mut self, directive: &[u8]) {
-        let (name, value) = match directive.iter().position(|b| *b == b'=') {
+        // A wrong separator, as in `private; max-age=60`, must not hide a prohibition.
+        for word in Words(directive) {
+            let name = word.split(|byte| *byte == b'=').next().unwrap_or_default();
+            self.no_store |= name.eq_ignore_ascii_case(b"no-store");
+            self.no_cache |= name.eq_ignore_ascii_case(b"no-cache");
+            self.private |= name.eq_ignore_ascii_case(b"private");
+        }
+        let (name, value) = match directive.iter().position(|byte| *byte == b'=') {
             Some(at) => (directive[..at].trim_ascii(), Some(directive[at + 1..].trim_ascii())),
             None => (directive.trim_ascii(), None),
         };
-        if name.eq_ignore_ascii_case(b"no-store") {
-            self.no_store = true;
-        } else if name.eq_ignore_ascii_case(b"no-cache") {
-            self.no_cache = true;
-        } else if name.eq_ignore_ascii_case(b"private") {
-            self.private = true;
-        } else if name.eq_ignore_ascii_case(b"max-age") {
+        if name.eq_ignore_ascii_case(b"max-age") {
             self.max_age = Some(shorter(self.max_age, delta_seconds(value)));
         } else if name.eq_ignore_ascii_case(b"s-maxage") {
             self.s_maxage = Some(shorter(self.s_maxage, delta_seconds(value)));
@@ -64,7 +65,7 @@ fn shorter(known: Option<Duration>, new: Duration) -> Duration {
 }
 
 /// A number of seconds (RFC 9111 section 1.2.2): overflow counts as 2^31, anything unreadable as stale.
-fn delta_seconds(value: Option<&[u8]>) -> Duration {
+pub(crate) fn delta_seconds(value: Option<&[u8]>) -> Duration {
     const OVERFLOW: u64 = 1 << 31;
     let Some(mut digits) = value else { return Duration::ZERO };
     if let [b'"', inner @ .., b'"'] = digits {
@@ -79,7 +80,8 @@ fn delta_seconds(value: Option<&[u8]>) -> Duration {
     Duration::from_secs(seconds)
 }
 
-/// The elements of a comma-separated list; commas inside quoted strings belong to their element (RFC 9110 section 5.6).
+/// The elements of a comma-separated list; commas inside quoted strings belong to their element (RFC 9110 section 5.6). A
+/// quote that is never closed is none.
 struct Elements<'a>(&'a [u8]);
 
 impl<'a> Iterator for Elements<'a> {
@@ -89,30 +91,60 @@ impl<'a> Iterator for Elements<'a> {
         if self.0.is_empty() {
             return None;
         }
-        let mut quoted = false;
-        let mut escaped = false;
-        let end = self.0.iter().position(|byte| match (escaped, quoted, byte) {
-            (true, _, _) => {
-                escaped = false;
-                false
-            }
-            (false, true, b'\\') => {
-                escaped = true;
-                false
-            }
-            (false, _, b'"') => {
-                quoted = !quoted;
-                false
-            }
-            (false, false, b',') => true,
-            (false, _, _) => false,
-        });
+        let end = find_outside_quotes(self.0, |byte| byte == b',');
         let (element, rest) = match end {
             Some(at) => (&self.0[..at], &self.0[at + 1..]),
             None => (self.0, &self.0[self.0.len()..]),
         };
         self.0 = rest;
         Some(element)
+    }
+}
+
+/// The words of an element, whatever stands between them that belongs there or not.
+struct Words<'a>(&'a [u8]);
+
+impl<'a> Iterator for Words<'a> {
+    type Item = &'a [u8];
+
+    fn next(&mut self) -> Option<&'a [u8]> {
+        if self.0.is_empty() {
+            return None;
+        }
+        let end = find_outside_quotes(self.0, |byte| matches!(byte, b';' | b' ' | b'\t'));
+        let (word, rest) = match end {
+            Some(at) => (&self.0[..at], &self.0[at + 1..]),
+            None => (self.0, &self.0[self.0.len()..]),
+        };
+        self.0 = rest;
+        Some(word)
+    }
+}
+
+/// Where the first byte that `separates` is, outside quoted strings.
+fn find_outside_quotes(text: &[u8], separates: impl Fn(u8) -> bool) -> Option<usize> {
+    let mut at = 0;
+    while let Some(&byte) = text.get(at) {
+        if separates(byte) {
+            return Some(at);
+        }
+        at += match byte {
+            b'"' => quoted_length(&text[at..]).unwrap_or(1),
+            _ => 1,
+        };
+    }
+    None
+}
+
+/// The length of the quoted string at the beginning of `text`, both quotes included; none when it does not end.
+fn quoted_length(text: &[u8]) -> Option<usize> {
+    let mut at = 1;
+    loop {
+        match text.get(at)? {
+            b'"' => return Some(at + 1),
+            b'\\' => at += 2,
+            _ => at += 1,
+        }
     }
 }
 

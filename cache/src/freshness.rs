@@ -110,9 +110,11 @@ impl Windows {
 pub fn backoff(failures: u32, jitter: f64) -> Duration {
     const FIRST: f64 = 3.0;
     const LONGEST: f64 = 30.0;
+    const SPREAD: f64 = 0.5;
     let doubled = FIRST * 2f64.powi(i32::try_from(failures.saturating_sub(1)).unwrap_or(i32::MAX));
-    let spread = doubled * (1.0 + 0.5 * jitter.clamp(0.0, 1.0));
-    Duration::from_secs_f64(spread.min(LONGEST))
+    // Bounded before it is spread, so that long outages are spread too.
+    let spread = doubled.min(LONGEST / (1.0 + SPREAD)) * (1.0 + SPREAD * jitter.clamp(0.0, 1.0));
+    Duration::from_secs_f64(spread)
 }
 
 #[cfg(test)]

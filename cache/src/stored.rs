@@ -7,6 +7,7 @@ use bytes::Bytes;
 use http::header::{AGE, CACHE_CONTROL, CONTENT_LENGTH, DATE, ETAG, EXPIRES, LAST_MODIFIED};
 use http::{HeaderName, HeaderValue};
 
+use crate::directives::delta_seconds;
 use crate::{CacheControl, Moment, ResponseHead};
 
 /// A whole response with the times that its freshness is computed from.
@@ -27,12 +28,12 @@ impl StoredResponse {
     /// visitors and never to the handler.
     pub fn new(mut head: ResponseHead, body: Bytes, received: Moment, etag: Option<HeaderValue>) -> StoredResponse {
         let initial_age = age_value(&head);
+        let explicit_lifetime = explicit_lifetime(&head, received);
         head.fields.remove(&AGE);
         head.fields.remove(&CONTENT_LENGTH);
         if head.status != http::StatusCode::NO_CONTENT {
             head.fields.append(CONTENT_LENGTH, HeaderValue::from(body.len()));
         }
-        let explicit_lifetime = explicit_lifetime(&head, received);
         let etag = etag.filter(|_| !head.fields.contains(&ETAG));
         let generated_etag = etag.is_some();
         if let Some(etag) = etag {
@@ -82,7 +83,7 @@ impl StoredResponse {
         now.since(self.received)
     }
 
-    /// The handler's own word on how long it is good, if it gave one.
+    /// The handler's own word on how long it is good from when it came, if it gave one.
     pub fn explicit_lifetime(&self) -> Option<Duration> {
         self.explicit_lifetime
     }
@@ -110,21 +111,22 @@ fn about_the_body(name: &HeaderName) -> bool {
         .contains(name)
 }
 
-/// The value of `Age`; unreadable or absent is zero (RFC 9111 section 5.1).
+/// The value of `Age`, of a list its first; unreadable or absent is zero (RFC 9111 sections 5.1 and 1.2.2).
 pub(crate) fn age_value(head: &ResponseHead) -> Duration {
-    let seconds = head.fields.get(&AGE).and_then(|age| age.to_str().ok()?.trim().parse::<u32>().ok());
-    Duration::from_secs(seconds.unwrap_or(0).into())
+    let Some(age) = head.fields.get(&AGE) else { return Duration::ZERO };
+    delta_seconds(age.as_bytes().split(|byte| *byte == b',').next().map(<[u8]>::trim_ascii))
 }
 
-/// What the handler says itself: `s-maxage`, else `max-age`, else `Expires` less `Date` (RFC 9111 section 4.2.1). An invalid
-/// date in `Expires` lies in the past (section 5.3).
+/// What the handler says itself: `s-maxage`, else `max-age`, else `Expires` less `Date` (RFC 9111 section 4.2.1), less the age
+/// with which it came. An invalid date in `Expires` lies in the past (section 5.3).
 pub(crate) fn explicit_lifetime(head: &ResponseHead, received: Moment) -> Option<Duration> {
     let directives = CacheControl::parse(head.fields.get_all(&CACHE_CONTROL));
-    directives.lifetime().or_else(|| {
+    let lifetime = directives.lifetime().or_else(|| {
         let expires = head.fields.get(&EXPIRES)?;
         let date = head.fields.get(&DATE).and_then(date_value).unwrap_or(received.wall);
         Some(date_value(expires).and_then(|expires| expires.duration_since(date).ok()).unwrap_or_default())
-    })
+    })?;
+    Some(lifetime.saturating_sub(age_value(head)))
 }
 
 fn date_value(value: &HeaderValue) -> Option<SystemTime> {

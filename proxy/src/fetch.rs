@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use evergate_cache::{DeclineReason, Fill, Filling, Moment, Pushed, Room, Verdict, Windows, forbidden, judge};
+use http::header::VARY;
 use http::{HeaderValue, StatusCode};
 use pingora::protocols::http::v1::client::HttpSession;
 use pingora::upstreams::peer::HttpPeer;
@@ -23,7 +24,7 @@ use crate::handler_request::HandlerRequest;
 use crate::metrics::{Revalidation, UpstreamResult};
 use crate::request::Request;
 use crate::snapshot::Route;
-use answer::received;
+use answer::{received, tell_vary};
 
 /// Longest time for a fetch, where the route sets none.
 const MAX_DURATION: Duration = Duration::from_secs(60);
@@ -119,7 +120,7 @@ impl Fetch {
 
     /// The head is there: what becomes of the answer?
     async fn judge(&self, fill: Fill<Failure>, mut answering: Answering, now: Moment) -> Revalidation {
-        let (head, ends_by_itself) = match received(&answering.session, now.wall) {
+        let (mut head, ends_by_itself) = match received(&answering.session, now.wall) {
             Ok(received) => (received.head, received.ends_by_itself),
             Err(failure) => {
                 self.fail(fill, failure);
@@ -130,6 +131,9 @@ impl Fetch {
             if let Some(reason) = forbidden(&head) {
                 return self.decline(fill, reason, now);
             }
+            if head.fields.contains(&VARY) {
+                tell_vary(&mut head, &self.route.tell_vary);
+            }
             fill.renew(&head, now);
             answering.release(&self.gateway).await;
             return Revalidation::NotModified;
@@ -138,10 +142,13 @@ impl Fetch {
             // A break would look like the end: what may be half a page is not kept.
             Verdict::Store if !ends_by_itself => self.decline(fill, DeclineReason::NoLength, now),
             Verdict::Store if !self.windows.keeps(&head, now) => self.decline(fill, DeclineReason::NoLifetime, now),
-            Verdict::Store => match fill.begin(head, now) {
-                Ok(filling) => self.fill(filling, answering).await,
-                Err(reason) => self.declined(reason),
-            },
+            Verdict::Store => {
+                tell_vary(&mut head, &self.route.tell_vary);
+                match fill.begin(head, now) {
+                    Ok(filling) => self.fill(filling, answering).await,
+                    Err(reason) => self.declined(reason),
+                }
+            }
             Verdict::Decline(reason) => self.decline(fill, reason, now),
             Verdict::Failure => {
                 let body = timeout_at(self.deadline, answering.error_body(self.route.upstream.timeouts.idle)).await;

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use bytes::Bytes;
 use evergate_cache::Moment;
-use http::header::{CACHE_CONTROL, ETAG, EXPIRES, HOST, LAST_MODIFIED, UPGRADE};
+use http::header::{CACHE_CONTROL, ETAG, EXPECT, EXPIRES, HOST, LAST_MODIFIED, UPGRADE};
 use http::{HeaderName, HeaderValue, Method, StatusCode};
 use pingora::apps::{HttpServerApp, ReusedHttpStream};
 use pingora::protocols::http::ServerSession;
@@ -211,7 +211,7 @@ impl ProxyHttp for PassThrough {
 
     async fn upstream_response_filter(
         &self,
-        _session: &mut Session,
+        session: &mut Session,
         response: &mut ResponseHeader,
         carried: &mut Carried,
     ) -> pingora::Result<()> {
@@ -226,6 +226,10 @@ impl ProxyHttp for PassThrough {
         if status.is_informational() && status != StatusCode::SWITCHING_PROTOCOLS {
             return Ok(());
         }
+        if request.keep_alive && request.headers.contains_key(EXPECT) && session.is_body_done() {
+            // The framework gave the connection up when it relayed the 100, before the body was there.
+            session.set_keepalive(Some(0));
+        }
         self.answered(carried, UpstreamResult::Ok);
         carried.status = Some(status);
         carried.fetched = Fetched::NotStored(status);
@@ -236,7 +240,8 @@ impl ProxyHttp for PassThrough {
             response.insert_header(CACHE_CONTROL, NO_STORE)?;
         }
         let outcome = Outcome::Pass { reason: passage.reason, fetched: carried.fetched };
-        response.insert_header("cache-status", outcome.to_string())?;
+        // Each cache adds itself at the end of the list (RFC 9211 section 2).
+        response.append_header("cache-status", outcome.to_string())?;
         response.insert_header("x-cache", outcome.x_cache().header().unwrap_or("PASS"))?;
         Ok(())
     }

@@ -19,6 +19,8 @@ pub struct Request {
     pub headers: HeaderMap,
     /// Whether a body follows.
     pub body: BodyPresence,
+    /// Whether the visitor wants to use the connection again (RFC 9112 section 9.3).
+    pub keep_alive: bool,
     /// The visitor's address, as the connection shows it.
     pub peer: Option<IpAddr>,
     /// How the visitor reached the gateway.

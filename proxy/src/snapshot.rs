@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use evergate_cache::{Window, Windows};
+use http::header::COOKIE;
 use http::{HeaderName, HeaderValue};
 
 use crate::config::{self, Config, QueryPattern, TrailingSlash, Unmatched};
@@ -47,6 +48,8 @@ pub struct Route {
     pub cookies: Vec<String>,
     /// Which request fields split the page.
     pub vary: Vec<HeaderName>,
+    /// What caches in front must be told to split the page by: the fields above, and `cookie` when cookies do.
+    pub tell_vary: Vec<HeaderName>,
     /// What makes a request pass whole.
     pub bypass: config::Bypass,
     /// What becomes of a request with `Authorization`.
@@ -107,6 +110,7 @@ impl Route {
             query: route.query.clone(),
             cookies: route.cookies.clone(),
             vary: route.vary.clone(),
+            tell_vary: route.vary.iter().cloned().chain((!route.cookies.is_empty()).then_some(COOKIE)).collect(),
             bypass: route.bypass.clone(),
             authorization: route.authorization,
             max_duration: route.max_duration,

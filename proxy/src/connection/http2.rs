@@ -85,6 +85,7 @@ fn request(session: &mut ServerSession) -> Request {
         authority: host.map(str::to_ascii_lowercase),
         headers: header.headers.clone(),
         body: if has_body { BodyPresence::Some } else { BodyPresence::None },
+        keep_alive: true,
         peer,
         scheme: Scheme::Http,
         protocol: Protocol::Http2,

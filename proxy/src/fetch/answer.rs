@@ -3,12 +3,13 @@
 use std::time::SystemTime;
 
 use evergate_cache::{Fields, ResponseHead};
-use http::header::{CONNECTION, CONTENT_LENGTH, DATE, TE, TRAILER, TRANSFER_ENCODING, UPGRADE};
-use http::{HeaderName, StatusCode};
+use http::header::{CONNECTION, CONTENT_LENGTH, DATE, TE, TRAILER, TRANSFER_ENCODING, UPGRADE, VARY};
+use http::{HeaderName, HeaderValue, StatusCode};
 use pingora::protocols::http::v1::client::HttpSession;
 use pingora_http::ResponseHeader;
 
 use crate::failure::Failure;
+use crate::request::lists;
 use crate::respond::{TAG_FIELDS, date};
 
 /// Longest head that is kept, in bytes.
@@ -25,6 +26,9 @@ const HOP_BY_HOP: [HeaderName; 8] = [
     TRANSFER_ENCODING,
     UPGRADE,
 ];
+
+/// What the gateway says of its own cache; a handler's word would stand beside it.
+const X_CACHE: HeaderName = HeaderName::from_static("x-cache");
 
 /// A head as it may be kept, and whether its body says itself where it ends.
 pub(super) struct Received {
@@ -46,6 +50,7 @@ pub(super) fn received(session: &HttpSession, now: SystemTime) -> Result<Receive
     let dropped = |name: &HeaderName| {
         HOP_BY_HOP.contains(name)
             || TAG_FIELDS.contains(name)
+            || *name == X_CACHE
             || named.iter().any(|item| item.trim_ascii().eq_ignore_ascii_case(name.as_str().as_bytes()))
             // Chunks beat a length (RFC 9112 section 6.3): what came with both is no length to repeat.
             || chunked && *name == CONTENT_LENGTH
@@ -62,6 +67,19 @@ pub(super) fn received(session: &HttpSession, now: SystemTime) -> Result<Receive
     let bodiless = status == StatusCode::NO_CONTENT || status == StatusCode::NOT_MODIFIED;
     let ends_by_itself = bodiless || chunked || fields.contains(&CONTENT_LENGTH);
     Ok(Received { head: ResponseHead { status, fields }, ends_by_itself })
+}
+
+/// Adds to `Vary` what the gateway splits the page by, where the handler does not say it: a cache in front would otherwise give
+/// one visitor's variant to all (RFC 9110 section 12.5.5).
+pub(super) fn tell_vary(head: &mut ResponseHead, names: &[HeaderName]) {
+    let said =
+        |name: &HeaderName| head.fields.get_all(&VARY).any(|line| lists(line.as_bytes(), name.as_str().as_bytes()));
+    let missing: Vec<&str> = names.iter().filter(|name| !said(name)).map(HeaderName::as_str).collect();
+    if let Ok(value) = HeaderValue::from_str(&missing.join(", "))
+        && !missing.is_empty()
+    {
+        head.fields.append(VARY, value);
+    }
 }
 
 /// Whether the body comes in chunks. Another transfer coding was not asked for, and the framework would hand it out undecoded.
