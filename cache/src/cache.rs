@@ -6,6 +6,7 @@ use std::time::Duration;
 use crate::fill::Fill;
 use crate::flight::{Flights, Waiter};
 use crate::page::{Content, Page, Trouble};
+use crate::shared::Shared;
 use crate::store::{Store, StoreFigures, declined_now};
 use crate::stored::StoredResponse;
 use crate::{CacheKey, DeclineReason, Freshness, Moment, StaleReason, Variant, Windows};
@@ -14,14 +15,6 @@ use crate::{CacheKey, DeclineReason, Freshness, Moment, StaleReason, Variant, Wi
 #[derive(Debug)]
 pub struct Cache<F: Clone> {
     shared: Arc<Shared<F>>,
-}
-
-/// What the cache and the fills it handed out have in common.
-#[derive(Debug)]
-pub(crate) struct Shared<F> {
-    pub(crate) store: Store,
-    pub(crate) flights: Flights<F>,
-    pub(crate) max_body: u64,
 }
 
 /// The answer to a look-up.

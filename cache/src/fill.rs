@@ -7,9 +7,9 @@ use http::header::{CONTENT_LENGTH, ETAG};
 use http::{HeaderValue, StatusCode};
 use sha2::{Digest, Sha256};
 
-use crate::cache::Shared;
 use crate::flight::{Flight, Progress, Streaming, Waiter};
 use crate::page::{Content, HIT_FOR_MISS_LIFE, Slot, Trouble};
+use crate::shared::Shared;
 use crate::stored::StoredResponse;
 use crate::{CacheKey, DeclineReason, Moment, Room, Variant, backoff};
 

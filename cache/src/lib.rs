@@ -22,6 +22,7 @@ mod moment;
 mod page;
 mod policy;
 mod response;
+mod shared;
 mod store;
 mod stored;
 
