@@ -1,6 +1,7 @@
 //! A body that is still growing: one writer, any number of readers, each at its own place.
 
 use std::collections::{HashMap, VecDeque};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use bytes::{Bytes, BytesMut};
@@ -26,6 +27,8 @@ pub enum Room {
 #[derive(Debug)]
 pub struct GrowingBody {
     state: Mutex<State>,
+    /// Those who will read it from the beginning and have not come yet.
+    expected: Arc<AtomicUsize>,
     grown: watch::Sender<()>,
     drained: Notify,
 }
@@ -59,7 +62,18 @@ struct Place {
 impl GrowingBody {
     /// An empty body.
     pub fn new() -> Arc<GrowingBody> {
-        Arc::new(GrowingBody { state: Mutex::default(), grown: watch::Sender::new(()), drained: Notify::new() })
+        GrowingBody::expecting(Arc::default())
+    }
+
+    /// An empty body whose beginning is held for as many readers as `expected` counts. Whoever lowers the count calls
+    /// [`GrowingBody::look_again`].
+    pub fn expecting(expected: Arc<AtomicUsize>) -> Arc<GrowingBody> {
+        Arc::new(GrowingBody {
+            state: Mutex::default(),
+            expected,
+            grown: watch::Sender::new(()),
+            drained: Notify::new(),
+        })
     }
 
     /// A reader at the first byte; none when the first byte is already gone.
@@ -93,7 +107,24 @@ impl GrowingBody {
     pub fn let_go(&self) {
         let mut state = self.lock();
         state.let_go = true;
-        state.trim();
+        self.trim(&mut state);
+    }
+
+    /// Looks again at who reads it: fewer are expected now.
+    pub fn look_again(&self) {
+        self.trim(&mut self.lock());
+        self.drained.notify_one();
+    }
+
+    /// Waits until nobody reads it any more and nobody is expected to.
+    pub async fn deserted(&self) {
+        loop {
+            let drained = self.drained.notified();
+            if self.is_deserted(&self.lock()) {
+                return;
+            }
+            drained.await;
+        }
     }
 
     /// Waits until a body that is not kept may grow again, or has nobody left to read it.
@@ -102,7 +133,7 @@ impl GrowingBody {
             let drained = self.drained.notified();
             {
                 let state = self.lock();
-                if state.readers.is_empty() {
+                if self.is_deserted(&state) {
                     return Room::Deserted;
                 }
                 if state.held() < WINDOW {
@@ -122,7 +153,7 @@ impl GrowingBody {
             place.cut |= behind && place.offset - place.paced < least;
             place.paced = place.offset;
         }
-        state.trim();
+        self.trim(&mut state);
         drop(state);
         self.drained.notify_one();
         self.grown.send_replace(());
@@ -172,6 +203,22 @@ impl GrowingBody {
         self.lock().length
     }
 
+    fn is_deserted(&self, state: &State) -> bool {
+        state.readers.values().all(|place| place.cut) && self.expected.load(Ordering::Acquire) == 0
+    }
+
+    /// Drops what every reader has passed, once it is not kept.
+    fn trim(&self, state: &mut State) {
+        if !state.let_go || self.expected.load(Ordering::Acquire) > 0 {
+            return;
+        }
+        let slowest = state.readers.values().filter(|place| !place.cut).map(|place| place.offset).min();
+        let reached = slowest.unwrap_or(state.length);
+        while state.pieces.front().is_some_and(|(offset, piece)| offset + piece.len() as u64 <= reached) {
+            state.pieces.pop_front();
+        }
+    }
+
     /// The state is plain data and every change to it is complete, so a panic elsewhere leaves it usable.
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
@@ -182,18 +229,6 @@ impl State {
     /// Bytes that wait for a reader.
     fn held(&self) -> u64 {
         self.pieces.front().map_or(0, |(offset, _)| self.length - offset)
-    }
-
-    /// Drops what every reader has passed, once it is not kept.
-    fn trim(&mut self) {
-        if !self.let_go {
-            return;
-        }
-        let slowest = self.readers.values().filter(|place| !place.cut).map(|place| place.offset).min();
-        let reached = slowest.unwrap_or(self.length);
-        while self.pieces.front().is_some_and(|(offset, piece)| offset + piece.len() as u64 <= reached) {
-            self.pieces.pop_front();
-        }
     }
 
     /// The bytes from `offset` to the end of the piece that holds it.
@@ -250,7 +285,7 @@ impl BodyReader {
             if let Some(place) = state.readers.get_mut(&self.id) {
                 place.offset += piece.len() as u64;
             }
-            state.trim();
+            self.body.trim(&mut state);
             let wake = state.let_go;
             drop(state);
             if wake {
@@ -270,7 +305,7 @@ impl Drop for BodyReader {
     fn drop(&mut self) {
         let mut state = self.body.lock();
         state.readers.remove(&self.id);
-        state.trim();
+        self.body.trim(&mut state);
         drop(state);
         self.body.drained.notify_one();
     }

@@ -110,7 +110,7 @@ impl<F: Clone> Fill<F> {
             self.decline(DeclineReason::TooLarge, received);
             return Err(DeclineReason::TooLarge);
         }
-        let streaming = Streaming::new(head, received);
+        let streaming = Streaming::new(head, received, self.hold.flight.waiters());
         let digest = wants_etag(&streaming).then(Sha256::new);
         Ok(Filling { hold: self.hold, digest, streaming, ended: false })
     }
@@ -185,6 +185,11 @@ impl<F: Clone> Filling<F> {
     /// Once it is not kept any more: waits until its readers have room for more, or are gone.
     pub async fn room(&self) -> Room {
         self.streaming.body().room().await
+    }
+
+    /// Waits until nobody reads it any more.
+    pub async fn deserted(&self) {
+        self.streaming.body().deserted().await;
     }
 
     /// Once it is not kept any more: cuts readers that hold it back and read less than `least` bytes since the last call.

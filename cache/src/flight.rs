@@ -24,9 +24,10 @@ pub struct Streaming {
 }
 
 impl Streaming {
-    pub(crate) fn new(head: ResponseHead, received: Moment) -> Streaming {
+    /// A response whose body is held from its beginning for those who still wait: as many as `waiters` counts.
+    pub(crate) fn new(head: ResponseHead, received: Moment, waiters: Arc<AtomicUsize>) -> Streaming {
         let initial_age = age_value(&head);
-        Streaming { head: Arc::new(head), received, initial_age, body: GrowingBody::new() }
+        Streaming { head: Arc::new(head), received, initial_age, body: GrowingBody::expecting(waiters) }
     }
 
     /// Status and fields.
@@ -48,11 +49,6 @@ impl Streaming {
     pub fn body(&self) -> &Arc<GrowingBody> {
         &self.body
     }
-
-    /// A reader from the first byte; none when the body turned out too large to be kept and its beginning is gone.
-    pub fn reader(&self) -> Option<BodyReader> {
-        self.body.reader()
-    }
 }
 
 /// How far a fill has come.
@@ -70,12 +66,17 @@ pub(crate) enum Progress<F> {
 #[derive(Debug)]
 pub(crate) struct Flight<F> {
     progress: watch::Sender<Progress<F>>,
-    waiters: AtomicUsize,
+    waiters: Arc<AtomicUsize>,
 }
 
 impl<F: Clone> Flight<F> {
     pub(crate) fn new() -> Arc<Flight<F>> {
-        Arc::new(Flight { progress: watch::Sender::new(Progress::Asking), waiters: AtomicUsize::new(0) })
+        Arc::new(Flight { progress: watch::Sender::new(Progress::Asking), waiters: Arc::default() })
+    }
+
+    /// Counts those who wait.
+    pub(crate) fn waiters(&self) -> Arc<AtomicUsize> {
+        Arc::clone(&self.waiters)
     }
 
     pub(crate) fn publish(&self, progress: Progress<F>) {
@@ -97,10 +98,10 @@ pub struct Waiter<F> {
 }
 
 /// What became of a fill, for those who waited.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub enum Awaited<F> {
-    /// Its response has begun.
-    Streaming(Streaming),
+    /// Its response has begun, and here is its body from the first byte.
+    Streaming(Streaming, BodyReader),
     /// The handler confirmed the old response (304).
     Renewed(Arc<StoredResponse>),
     /// It is not kept: go on your own.
@@ -121,7 +122,11 @@ impl<F: Clone> Waiter<F> {
             return Awaited::Crowded;
         }
         match self.progress.wait_for(|progress| !matches!(progress, Progress::Asking)).await.as_deref() {
-            Ok(Progress::Streaming(streaming)) => Awaited::Streaming(streaming.clone()),
+            // The reader is taken before this one stops to count as expected, so its first byte is still there.
+            Ok(Progress::Streaming(streaming)) => match streaming.body.reader() {
+                Some(reader) => Awaited::Streaming(streaming.clone(), reader),
+                None => Awaited::Abandoned,
+            },
             Ok(Progress::Renewed(response)) => Awaited::Renewed(Arc::clone(response)),
             Ok(Progress::Declined(reason)) => Awaited::Declined(*reason),
             Ok(Progress::Failed(failure)) => Awaited::Failed(failure.clone()),
@@ -133,6 +138,9 @@ impl<F: Clone> Waiter<F> {
 impl<F> Drop for Waiter<F> {
     fn drop(&mut self) {
         self.flight.waiters.fetch_sub(1, Ordering::AcqRel);
+        if let Progress::Streaming(streaming) = &*self.flight.progress.borrow() {
+            streaming.body.look_again();
+        }
     }
 }
 

@@ -161,49 +161,55 @@ impl Fetch {
 
     /// Reads the body to its end. Whatever goes wrong leaves nothing stored.
     async fn fill(&self, mut filling: Filling<Failure>, mut answering: Answering) -> Revalidation {
+        let mut pushed = Pushed::Kept;
         loop {
-            let piece = match self.next_piece(&mut filling, &mut answering).await {
-                Ok(piece) => piece,
-                Err(failure) => {
-                    warn!(route = self.route.pattern, failure = failure.as_str(), "a response was cut");
-                    filling.fail(failure, self.gateway.clock.now(), fastrand::f64());
-                    return Revalidation::Failed;
-                }
+            let piece = match pushed {
+                Pushed::Kept => self.next_piece(&mut filling, &mut answering).await,
+                Pushed::LetGo => match self.make_room(&filling).await {
+                    Room::Ready => tokio::select! {
+                        piece = self.next_piece_in_time(&mut answering) => piece,
+                        // An endless stream that nobody reads is stopped.
+                        () = filling.deserted() => return self.declined(DeclineReason::TooLarge),
+                    },
+                    Room::Deserted => return self.declined(DeclineReason::TooLarge),
+                },
             };
             let now = self.gateway.clock.now();
-            let pushed = match piece {
-                Piece::Last(piece) => {
+            match piece {
+                Ok(Piece::More(piece)) => pushed = filling.push(piece, now),
+                Ok(Piece::Last(piece)) => {
+                    let kept = filling.finish(piece, now);
                     answering.release(&self.gateway).await;
-                    return match filling.finish(piece, now) {
+                    return match kept {
                         Pushed::Kept => Revalidation::Fresh,
                         Pushed::LetGo => self.declined(DeclineReason::TooLarge),
                     };
                 }
-                Piece::More(piece) => filling.push(piece, now),
-            };
-            match pushed {
-                Pushed::Kept => {}
-                Pushed::LetGo => match self.make_room(&filling).await {
-                    Room::Ready => {}
-                    Room::Deserted => return self.declined(DeclineReason::TooLarge),
-                },
+                Err(failure) => {
+                    warn!(route = self.route.pattern, failure = failure.as_str(), "a response was cut");
+                    filling.fail(failure, now, fastrand::f64());
+                    return Revalidation::Failed;
+                }
             }
         }
     }
 
     /// The next piece of the body. When it is not there at once, those who wait get what there is.
     async fn next_piece(&self, filling: &mut Filling<Failure>, answering: &mut Answering) -> Result<Piece, Failure> {
-        let idle = self.route.upstream.timeouts.idle;
-        let mut read = std::pin::pin!(timeout_at(self.deadline, answering.piece(idle)));
-        let piece = tokio::select! {
+        let mut read = std::pin::pin!(self.next_piece_in_time(answering));
+        tokio::select! {
             biased;
             piece = &mut read => piece,
             () = std::future::ready(()) => {
                 filling.announce();
                 read.await
             }
-        };
-        piece.unwrap_or(Err(Failure::MaxDuration))
+        }
+    }
+
+    async fn next_piece_in_time(&self, answering: &mut Answering) -> Result<Piece, Failure> {
+        let idle = self.route.upstream.timeouts.idle;
+        timeout_at(self.deadline, answering.piece(idle)).await.unwrap_or(Err(Failure::MaxDuration))
     }
 
     /// A body that is not kept goes on at its slowest reader's pace, within reason.

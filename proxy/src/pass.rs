@@ -8,7 +8,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use bytes::Bytes;
 use evergate_cache::Moment;
-use http::header::{CACHE_CONTROL, ETAG, EXPECT, EXPIRES, HOST, LAST_MODIFIED, UPGRADE};
+use http::header::{CACHE_CONTROL, ETAG, EXPECT, EXPIRES, HOST, LAST_MODIFIED, TRANSFER_ENCODING, UPGRADE};
 use http::{HeaderName, HeaderValue, Method, StatusCode};
 use pingora::apps::{HttpServerApp, ReusedHttpStream};
 use pingora::protocols::http::ServerSession;
@@ -28,7 +28,7 @@ use crate::metrics::UpstreamResult;
 use crate::observe::observe;
 use crate::outcome::{Fetched, Outcome, PassReason};
 use crate::passage::{Passage, Reached};
-use crate::request::Request;
+use crate::request::{Protocol, Request};
 use crate::respond::{NO_STORE, Notice, SLOWEST_WRITE, TAG_FIELDS};
 use crate::serve::Record;
 
@@ -225,6 +225,11 @@ impl ProxyHttp for PassThrough {
         }
         if status.is_informational() && status != StatusCode::SWITCHING_PROTOCOLS {
             return Ok(());
+        }
+        if request.protocol == Protocol::Http10 && response.headers.contains_key(TRANSFER_ENCODING) {
+            // HTTP/1.0 knows no chunks: the end of the connection is the end of the body (RFC 9112 section 6.1).
+            response.remove_header(&TRANSFER_ENCODING);
+            session.set_keepalive(None);
         }
         if request.keep_alive && request.headers.contains_key(EXPECT) && session.is_body_done() {
             // The framework gave the connection up when it relayed the 100, before the body was there.

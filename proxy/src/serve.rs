@@ -159,10 +159,7 @@ impl Serving<'_> {
             () = responder.gone() => return Waited::Served(self.done(shared.outcome(Fetched::Pending), None)),
         };
         Waited::Served(match awaited {
-            Awaited::Streaming(streaming) => match streaming.reader() {
-                Some(reader) => self.stream(&streaming, reader, &shared, responder).await,
-                None => return Waited::LookAgain,
-            },
+            Awaited::Streaming(streaming, reader) => self.stream(&streaming, reader, &shared, responder).await,
             Awaited::Renewed(response) => {
                 let outcome = Outcome::Revalidated { collapsed: shared.collapsed };
                 self.stored(&response, outcome, self.gateway.clock.now(), responder).await

@@ -98,8 +98,6 @@ fn a_lifetime_that_cannot_be_read_is_zero() {
         "max-age=6 0",
         "max-age=0x10",
         "max-age==60",
-        "max-age=60;",
-        "max-age=60 private",
         "max-age=\"6\"0\"",
     ];
     for line in zero {
@@ -112,7 +110,7 @@ fn a_lifetime_that_cannot_be_read_is_zero() {
 #[test]
 fn a_lifetime_has_a_largest_value() {
     let cases = [
-        ("2147483647", 2_147_483_647),
+        ("2147483647", 2_147_483_647_u64),
         ("2147483648", 2_147_483_648),
         ("2147483649", 2_147_483_648),
         ("18446744073709551615", 2_147_483_648),

@@ -104,50 +104,69 @@ fn a_success_kept_until_it_is_invalidated_does_not_age() {
 /// The window in seconds (none is for ever), `negative_ttl`, the handler's word, seconds, and the answer.
 type Negative = (Option<u64>, u64, &'static str, u64, Freshness);
 
-/// The lifetime is the smallest of the handler's word, the window and `negative_ttl`.
+/// The lifetime is the smallest of the handler's word, the window and `negative_ttl`; after it nothing is served stale.
 const NEGATIVE: [Negative; 16] = [
     (Some(60), 10, "", 0, fresh(10)),
     (Some(60), 10, "", 9, fresh(1)),
-    (Some(60), 10, "", 10, stale(0)),
-    (Some(60), 10, "", 599, stale(589)),
+    (Some(60), 10, "", 10, Freshness::Expired),
+    (Some(60), 10, "", 11, Freshness::Expired),
     (Some(60), 10, "", 600, Freshness::Expired),
     (Some(5), 10, "", 4, fresh(1)),
-    (Some(5), 10, "", 5, stale(0)),
+    (Some(5), 10, "", 5, Freshness::Expired),
     (None, 10, "", 9, fresh(1)),
-    (None, 10, "", 10, stale(0)),
-    (None, 10, "", 600, Freshness::Expired),
+    (None, 10, "", 10, Freshness::Expired),
     (Some(60), 10, "max-age=3", 2, fresh(1)),
-    (Some(60), 10, "max-age=3", 3, stale(0)),
+    (Some(60), 10, "max-age=3", 3, Freshness::Expired),
     (Some(60), 10, "max-age=3600", 9, fresh(1)),
-    (Some(60), 10, "max-age=3600", 10, stale(0)),
-    (Some(60), 10, "max-age=3600, s-maxage=2", 2, stale(0)),
-    (None, 3600, "max-age=7200", 3599, Freshness::Expired),
+    (Some(60), 10, "max-age=3600", 10, Freshness::Expired),
+    (Some(60), 10, "max-age=3600, s-maxage=2", 2, Freshness::Expired),
+    (Some(60), 10, "max-age=2, s-maxage=8", 7, fresh(1)),
+    (None, 3600, "max-age=7200", 3599, fresh(1)),
 ];
+
+fn negative(window: Option<u64>, negative_ttl: u64) -> Windows {
+    let revalidate = window.map_or(Window::Forever, |window| Window::For(secs(window)));
+    Windows { revalidate, negative_ttl: secs(negative_ttl), ..WINDOWS }
+}
 
 #[test]
 fn errors_and_redirects_live_shorter() {
     for status in [301, 302, 303, 307, 308, 404, 410] {
         for (window, negative_ttl, word, seconds, expected) in NEGATIVE {
-            let revalidate = window.map_or(Window::Forever, |window| Window::For(secs(window)));
-            let windows = Windows { revalidate, negative_ttl: secs(negative_ttl), ..WINDOWS };
+            let windows = negative(window, negative_ttl);
             let lines = if word.is_empty() { &[][..] } else { &[("cache-control", word)][..] };
             let found = windows.freshness(&stored(status, lines), after(secs(seconds)));
-            // Until the end of its lifetime it is fresh, whatever `expire` says.
-            let expected = if seconds == 3599 { fresh(1) } else { expected };
             assert_eq!(found, expected, "{status} {word:?} in {windows:?} after {seconds} s");
         }
     }
 }
 
-/// `negative_ttl: 0` keeps none: such an answer is neither fresh nor served stale.
+/// The window, `negative_ttl`, a status, the handler's word, and whether the answer is good for any time at all.
+type Kept = (Option<u64>, u64, u16, &'static str, bool);
+
 #[test]
-fn without_a_negative_ttl_errors_are_not_served_again() {
-    let windows = Windows { negative_ttl: Duration::ZERO, ..WINDOWS };
-    for status in [302, 404, 410] {
-        for seconds in [0, 1, 60] {
-            let found = windows.freshness(&stored(status, &[]), after(secs(seconds)));
-            assert_eq!(found, Freshness::Expired, "{status} after {seconds} s");
-        }
+fn what_is_stale_when_it_comes_is_not_kept() {
+    let cases: [Kept; 10] = [
+        (Some(60), 10, 200, "", true),
+        (Some(60), 0, 200, "max-age=0", true),
+        (None, 10, 200, "max-age=0", true),
+        (Some(60), 10, 404, "", true),
+        (Some(60), 10, 404, "max-age=1", true),
+        (Some(60), 10, 404, "max-age=0", false),
+        (None, 10, 302, "s-maxage=0, max-age=60", false),
+        (Some(60), 10, 301, "max-age=soon", false),
+        (Some(60), 0, 404, "", false),
+        (None, 0, 410, "max-age=60", false),
+    ];
+    for (window, negative_ttl, status, word, expected) in cases {
+        let windows = negative(window, negative_ttl);
+        let lines = if word.is_empty() { &[][..] } else { &[("cache-control", word)][..] };
+        let response = stored(status, lines);
+        let found = windows.keeps(response.head(), after(Duration::ZERO));
+        assert_eq!(found, expected, "{status} {word:?} in {windows:?}");
+        // Which is what a look-up at that moment would say.
+        let fresh = matches!(windows.freshness(&response, after(Duration::ZERO)), Freshness::Fresh { .. });
+        assert_eq!(fresh, expected, "{status} {word:?} in {windows:?}");
     }
 }
 
@@ -155,8 +174,8 @@ fn without_a_negative_ttl_errors_are_not_served_again() {
 #[test]
 fn the_own_freshness_of_an_error_counts_from_when_it_was_made() {
     let lines = &[("cache-control", "max-age=60"), ("age", "55")];
-    let windows = Windows { negative_ttl: secs(100), ..WINDOWS };
-    for (seconds, expected) in [(0, fresh(5)), (4, fresh(1)), (5, stale(0))] {
+    let windows = negative(None, 100);
+    for (seconds, expected) in [(0, fresh(5)), (4, fresh(1)), (5, Freshness::Expired)] {
         assert_eq!(windows.freshness(&stored(404, lines), after(secs(seconds))), expected, "after {seconds} s");
     }
 }
