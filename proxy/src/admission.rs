@@ -204,6 +204,7 @@ fn passage(upstream: &Arc<Upstream>, target: &Target<'_>, reason: PassReason) ->
         params: None,
         target: target.forwarded(),
         reason,
+        date: Arc::default(),
         leash: Leash::new(upstream.timeouts.first_byte + upstream.timeouts.connect, None),
     }
 }

@@ -1,6 +1,7 @@
 //! A visitor's connection from its first byte to its last: every request is read here by the letter, then served from here
 //! or handed to the framework's pass-through and taken back.
 
+pub mod date;
 pub mod framing;
 pub mod head;
 pub mod http1;
@@ -146,7 +147,7 @@ impl Connections {
         request: Request,
         shutdown: &ShutdownWatch,
     ) -> Option<Box<Transport>> {
-        transport.lend(message, request.wants_upgrade(), Arc::clone(&passage.leash));
+        transport.lend(message, request.wants_upgrade(), &passage);
         let session = ServerSession::new_http1(transport);
         let (stream, _) = pass(&self.proxy, session, Arc::new((passage, request)), shutdown).await?.consume();
         let mut transport = stream.into_any().downcast::<Transport>().ok()?;

@@ -1,14 +1,16 @@
 //! The fetch side: a task of its own that asks a handler and fills a stored response. A miss and a refresh are the same
 //! fetch, started from different places; clients only read what it fills.
 
-mod answer;
+pub mod answer;
 mod ask;
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
-use evergate_cache::{DeclineReason, Fill, Filling, Moment, Pushed, Room, Verdict, Windows, forbidden, judge};
+use evergate_cache::{
+    DeclineReason, Fill, Filling, Moment, Pushed, ResponseHead, Room, Verdict, Windows, forbidden, judge,
+};
 use http::header::VARY;
 use http::{HeaderValue, StatusCode};
 use pingora::protocols::http::v1::client::HttpSession;
@@ -127,16 +129,8 @@ impl Fetch {
                 return Revalidation::Failed;
             }
         };
-        if head.status == StatusCode::NOT_MODIFIED && fill.old().is_some() {
-            if let Some(reason) = forbidden(&head) {
-                return self.decline(fill, reason, now);
-            }
-            if head.fields.contains(&VARY) {
-                tell_vary(&mut head, &self.route.tell_vary);
-            }
-            fill.renew(&head, now);
-            answering.release(&self.gateway).await;
-            return Revalidation::NotModified;
+        if head.status == StatusCode::NOT_MODIFIED {
+            return self.not_modified(fill, head, answering, now).await;
         }
         match judge(&head) {
             // A break would look like the end: what may be half a page is not kept.
@@ -157,6 +151,30 @@ impl Fetch {
                 Revalidation::Failed
             }
         }
+    }
+
+    /// The handler says that the old response is still good, which counts only where it was asked.
+    async fn not_modified(
+        &self,
+        fill: Fill<Failure>,
+        mut head: ResponseHead,
+        answering: Answering,
+        now: Moment,
+    ) -> Revalidation {
+        let asked = fill.old().is_some_and(|old| old.handler_etag().is_some() || old.last_modified().is_some());
+        if !asked {
+            self.fail(fill, Failure::Malformed);
+            return Revalidation::Failed;
+        }
+        if let Some(reason) = forbidden(&head) {
+            return self.decline(fill, reason, now);
+        }
+        if head.fields.contains(&VARY) {
+            tell_vary(&mut head, &self.route.tell_vary);
+        }
+        fill.renew(&head, now);
+        answering.release(&self.gateway).await;
+        Revalidation::NotModified
     }
 
     /// Reads the body to its end. Whatever goes wrong leaves nothing stored.
@@ -285,7 +303,7 @@ impl Answering {
 impl ErrorAnswer {
     /// The handler's error page as everyone who waited may see it; a page that could not be read whole is replaced by a
     /// line of text under the same status.
-    fn new(mut head: evergate_cache::ResponseHead, body: Option<Bytes>) -> ErrorAnswer {
+    fn new(mut head: ResponseHead, body: Option<Bytes>) -> ErrorAnswer {
         use http::header::{CACHE_CONTROL, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, SET_COOKIE};
         head.fields.remove(&SET_COOKIE);
         head.fields.remove(&CONTENT_LENGTH);

@@ -8,7 +8,9 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use bytes::Bytes;
 use evergate_cache::Moment;
-use http::header::{CACHE_CONTROL, ETAG, EXPECT, EXPIRES, HOST, LAST_MODIFIED, TRANSFER_ENCODING, UPGRADE};
+use http::header::{
+    CACHE_CONTROL, CONTENT_LENGTH, DATE, ETAG, EXPECT, EXPIRES, HOST, LAST_MODIFIED, TRANSFER_ENCODING, UPGRADE,
+};
 use http::{HeaderName, HeaderValue, Method, StatusCode};
 use pingora::apps::{HttpServerApp, ReusedHttpStream};
 use pingora::protocols::http::ServerSession;
@@ -19,6 +21,7 @@ use pingora::{Error, ErrorType};
 use pingora_http::{RequestHeader, ResponseHeader};
 
 use crate::failure::Failure;
+use crate::fetch::answer::checked;
 use crate::gateway::Gateway;
 use crate::handler_request::{
     TRACEPARENT, X_FORWARDED_FOR, X_FORWARDED_HOST, X_FORWARDED_PROTO, X_MATCHED_PATH, X_REQUEST_ID, X_ROUTE_PARAMS,
@@ -218,6 +221,7 @@ impl ProxyHttp for PassThrough {
         let Some(shared) = carried.passage.clone() else { return Err(undecided()) };
         let (passage, request) = &*shared;
         let status = response.status;
+        check_answer(request, response)?;
         if status == StatusCode::SWITCHING_PROTOCOLS {
             passage.leash.release();
         } else {
@@ -238,6 +242,10 @@ impl ProxyHttp for PassThrough {
         self.answered(carried, UpstreamResult::Ok);
         carried.status = Some(status);
         carried.fetched = Fetched::NotStored(status);
+        if let Some(date) = response.headers.get(DATE) {
+            // The first word counts; there is one answer.
+            let _ = passage.date.set(date.clone());
+        }
         for name in TAG_FIELDS {
             response.remove_header(&name);
         }
@@ -357,6 +365,30 @@ fn for_the_gateway_alone(name: &HeaderName) -> bool {
         || PREFIXES.iter().any(|prefix| name.as_str().starts_with(prefix))
 }
 
+/// Refuses what a handler's answer must not be, and leaves one length where it gave several of the same.
+fn check_answer(request: &Request, response: &mut ResponseHeader) -> pingora::Result<()> {
+    let unasked = response.status == StatusCode::SWITCHING_PROTOCOLS && !request.wants_upgrade();
+    if unasked || checked(response).is_err() {
+        return Err(
+            Error::explain(ErrorType::InvalidHTTPHeader, "the handler's answer can be read in two ways").into_up()
+        );
+    }
+    let bodiless = response.status == StatusCode::NO_CONTENT || response.status.is_informational();
+    if bodiless {
+        response.remove_header(&CONTENT_LENGTH);
+    } else if let Some(length) = first_length(response) {
+        // The framework has made sure that all of them are the same (RFC 9110 section 8.6).
+        response.insert_header(CONTENT_LENGTH, length)?;
+    }
+    Ok(())
+}
+
+/// The first of the lengths that an answer tells.
+fn first_length(response: &ResponseHeader) -> Option<String> {
+    let first = response.headers.get(CONTENT_LENGTH)?.to_str().ok()?;
+    Some(first.split(',').next()?.trim().to_owned())
+}
+
 /// Whether nobody on the way may keep an answer that says nothing about it: what a route declined, and successful answers of
 /// dynamic routes that carry no validator to ask with. What no route matches is not touched.
 fn must_not_be_kept(passage: &Passage, request: &Request, response: &ResponseHeader) -> bool {
@@ -377,7 +409,7 @@ async fn send(session: &mut Session, notice: &Notice, outcome: &Outcome) -> ping
     for (name, value) in notice.fields.iter() {
         head.append_header(name.clone(), value.clone())?;
     }
-    head.insert_header(http::header::CONTENT_LENGTH, HeaderValue::from(notice.body.len()))?;
+    head.insert_header(CONTENT_LENGTH, HeaderValue::from(notice.body.len()))?;
     head.insert_header("cache-status", outcome.to_string())?;
     head.insert_header("x-cache", outcome.x_cache().header().unwrap_or("PASS"))?;
     session.set_keepalive(None);

@@ -1,9 +1,10 @@
 //! A request that passes: what the pass-through needs to know of it, and how long it may take.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
+use http::HeaderValue;
 use tokio::time::Instant;
 
 use crate::outcome::PassReason;
@@ -25,6 +26,8 @@ pub struct Passage {
     pub reason: PassReason,
     /// How long it may take.
     pub leash: Arc<Leash>,
+    /// The `Date` that the handler's answer came with, once it has come.
+    pub date: Arc<OnceLock<HeaderValue>>,
 }
 
 /// How long a request that passes may go on without news, and in all.
@@ -50,13 +53,15 @@ impl Leash {
         Arc::new(Leash { start: Instant::now(), deadline, reached: AtomicU64::new(0), end })
     }
 
-    /// There was news; the next must come within `time`.
+    /// There was news; the next must come within `time`. A leash that was released stays so.
     pub fn extend(&self, time: Duration) {
         let deadline = milliseconds(self.start.elapsed() + time).min(self.end);
-        self.deadline.store(deadline, Ordering::Release);
+        let extended = |old| (old != 0).then_some(deadline);
+        // It fails only where it was released.
+        let _ = self.deadline.fetch_update(Ordering::AcqRel, Ordering::Acquire, extended);
     }
 
-    /// No more deadlines: the connection has left HTTP.
+    /// No more deadlines, for good: the connection has left HTTP.
     pub fn release(&self) {
         self.deadline.store(0, Ordering::Release);
     }

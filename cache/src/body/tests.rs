@@ -253,7 +253,7 @@ fn readers_that_hold_the_writer_back_are_cut() {
         ("reads too little", 0, 1, 11, true),
         ("reads enough", 0, 1, 10, false),
         ("reads all there is", 3, 0, 100, false),
-        ("has read all there was, and nothing of what came", 2, 0, 1, true),
+        ("has read before, and nothing since", 2, 0, 1, true),
     ];
     for (name, before, between, least, expected) in cases {
         let body = GrowingBody::new();

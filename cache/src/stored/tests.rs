@@ -97,11 +97,15 @@ fn an_unusual_age_is_read_with_caution() {
 fn the_handlers_own_lifetime() {
     const DATE: &str = "Tue, 15 Nov 1994 08:12:31 GMT";
     const LATER: &str = "Tue, 15 Nov 1994 08:13:31 GMT";
-    let cases: [(&[Line<'_>], Option<u64>); 13] = [
+    let cases: [(&[Line<'_>], Option<u64>); 16] = [
         (&[], None),
         (&[("cache-control", "public")], None),
         (&[("cache-control", "max-age=30")], Some(30)),
         (&[("cache-control", "max-age=30, s-maxage=20")], Some(20)),
+        // What was old already when it came has less of it left.
+        (&[("cache-control", "max-age=30"), ("age", "10")], Some(20)),
+        (&[("cache-control", "max-age=30"), ("age", "31")], Some(0)),
+        (&[("expires", LATER), ("date", DATE), ("age", "10")], Some(50)),
         (&[("expires", LATER), ("date", DATE)], Some(60)),
         // Without a date it came when it came.
         (&[("expires", LATER)], Some(60)),

@@ -22,9 +22,10 @@ use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadBuf};
 use tokio::net::TcpStream;
 use tokio::time::{Sleep, sleep_until, timeout};
 
+use super::date::RestoredDate;
 use super::framing::Message;
 use super::head::{self, Refusal};
-use crate::passage::Leash;
+use crate::passage::{Leash, Passage};
 
 /// What is read ahead at most while a request is being served, in bytes: enough to notice that the visitor has left.
 const READ_AHEAD: usize = 64 * 1024;
@@ -54,7 +55,7 @@ enum View {
     /// Everything.
     Whole,
     /// One message, and after it everything if the handler agrees to leave HTTP.
-    Message { message: Message, tunnel: bool, leash: Arc<Leash>, alarm: Option<Pin<Box<Sleep>>> },
+    Message { message: Message, tunnel: bool, leash: Arc<Leash>, alarm: Option<Pin<Box<Sleep>>>, date: RestoredDate },
 }
 
 /// What the next bytes of a connection are.
@@ -148,10 +149,11 @@ impl Transport {
         std::future::pending().await
     }
 
-    /// Lends the connection for the message at the beginning of the inbox. `tunnel` tells whether what follows it may leave
-    /// HTTP; `leash` ends the reading when the handler is late.
-    pub fn lend(&mut self, message: Message, tunnel: bool, leash: Arc<Leash>) {
-        self.view = View::Message { message, tunnel, leash, alarm: None };
+    /// Lends the connection for the message at the beginning of the inbox, about which `passage` was decided: its leash ends
+    /// the reading when the handler is late. `tunnel` tells whether what follows may leave HTTP.
+    pub fn lend(&mut self, message: Message, tunnel: bool, passage: &Passage) {
+        let date = RestoredDate::new(Arc::clone(&passage.date));
+        self.view = View::Message { message, tunnel, leash: Arc::clone(&passage.leash), alarm: None, date };
     }
 
     /// Takes the connection back. False when the message was not read to its end, so that what follows cannot be told.
@@ -221,7 +223,7 @@ impl Transport {
     /// One message at a time: the bytes of this one, and after them only the news that the visitor has left.
     fn poll_message(&mut self, cx: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         loop {
-            let View::Message { message, tunnel, leash, alarm } = &mut self.view else {
+            let View::Message { message, tunnel, leash, alarm, .. } = &mut self.view else {
                 return Poll::Ready(Err(io::ErrorKind::Unsupported.into()));
             };
             // Before the handler has agreed, what follows is the next request.
@@ -298,7 +300,11 @@ impl AsyncRead for Transport {
 
 impl AsyncWrite for Transport {
     fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.get_mut().socket).poll_write(cx, bytes)
+        let this = self.get_mut();
+        match &mut this.view {
+            View::Whole => Pin::new(&mut this.socket).poll_write(cx, bytes),
+            View::Message { date, .. } => date.poll_write(&mut this.socket, cx, bytes),
+        }
     }
 
     fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
@@ -314,11 +320,19 @@ impl AsyncWrite for Transport {
         cx: &mut Context<'_>,
         slices: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.get_mut().socket).poll_write_vectored(cx, slices)
+        let this = self.get_mut();
+        match &mut this.view {
+            View::Whole => Pin::new(&mut this.socket).poll_write_vectored(cx, slices),
+            View::Message { date, .. } => {
+                let first = slices.iter().find(|slice| !slice.is_empty()).map_or(&[][..], |slice| slice);
+                date.poll_write(&mut this.socket, cx, first)
+            }
+        }
     }
 
     fn is_write_vectored(&self) -> bool {
-        self.socket.is_write_vectored()
+        // What is lent looks at every byte that goes out.
+        matches!(self.view, View::Whole) && self.socket.is_write_vectored()
     }
 }
 

@@ -12,7 +12,7 @@ use crate::failure::Failure;
 use crate::request::lists;
 use crate::respond::{TAG_FIELDS, date};
 
-/// Longest head that is kept, in bytes.
+/// Longest head of an answer, in bytes.
 const MAX_HEAD: usize = 64 * 1024;
 
 /// Fields that concern one connection (RFC 9110 section 7.6.1).
@@ -40,7 +40,7 @@ pub(super) struct Received {
 /// The head that `session` has read, with a `Date` in any case (RFC 9110 section 6.6.1).
 pub(super) fn received(session: &HttpSession, now: SystemTime) -> Result<Received, Failure> {
     let header = session.resp_header().ok_or(Failure::Malformed)?;
-    let chunked = chunked(header)?;
+    let chunked = checked(header)?;
     let named: Vec<&[u8]> = header
         .headers
         .get_all(CONNECTION)
@@ -57,9 +57,6 @@ pub(super) fn received(session: &HttpSession, now: SystemTime) -> Result<Receive
     };
     let lines = header.headers.iter().filter(|(name, _)| !dropped(name));
     let mut fields: Fields = lines.map(|(name, value)| (name.clone(), value.clone())).collect();
-    if fields.size() > MAX_HEAD {
-        return Err(Failure::Malformed);
-    }
     if !fields.contains(&DATE) {
         fields.append(DATE, date(now));
     }
@@ -80,6 +77,17 @@ pub(super) fn tell_vary(head: &mut ResponseHead, names: &[HeaderName]) {
     {
         head.fields.append(VARY, value);
     }
+}
+
+/// Checks what decides how a handler's answer is understood: a head within its limit, and a body that comes either in chunks,
+/// which is the answer, or not.
+///
+/// # Errors
+///
+/// [`Failure::Malformed`] for a head that is too large or a transfer coding that cannot be followed.
+pub fn checked(header: &ResponseHeader) -> Result<bool, Failure> {
+    let size: usize = header.headers.iter().map(|(name, value)| name.as_str().len() + value.len() + 4).sum();
+    if size > MAX_HEAD { Err(Failure::Malformed) } else { chunked(header) }
 }
 
 /// Whether the body comes in chunks. Another transfer coding was not asked for, and the framework would hand it out undecoded.
