@@ -54,7 +54,7 @@ impl AccessLog {
             client = request.peer.map(tracing::field::display),
             method = request.method.as_str(),
             host = request.authority.as_deref(),
-            target = request.target,
+            uri = request.target,
             protocol = request.protocol.as_str(),
             status = line.status.map(|status| status.as_u16()),
             bytes = line.sent,

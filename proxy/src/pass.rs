@@ -9,7 +9,7 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use evergate_cache::Moment;
 use http::header::{
-    CACHE_CONTROL, CONTENT_LENGTH, DATE, ETAG, EXPECT, EXPIRES, HOST, LAST_MODIFIED, TRANSFER_ENCODING, UPGRADE,
+    CACHE_CONTROL, CONTENT_LENGTH, COOKIE, DATE, ETAG, EXPECT, EXPIRES, HOST, LAST_MODIFIED, TRANSFER_ENCODING, UPGRADE,
 };
 use http::{HeaderName, HeaderValue, Method, StatusCode};
 use pingora::apps::{HttpServerApp, ReusedHttpStream};
@@ -181,6 +181,7 @@ impl ProxyHttp for PassThrough {
             request.remove_header(&UPGRADE);
             request.remove_header("http2-settings");
         }
+        join_cookies(request)?;
         match known.peer {
             Some(peer) => request.insert_header(X_FORWARDED_FOR, peer.to_string())?,
             None => {
@@ -387,6 +388,17 @@ fn check_answer(request: &Request, response: &mut ResponseHeader) -> pingora::Re
 fn first_length(response: &ResponseHeader) -> Option<String> {
     let first = response.headers.get(CONTENT_LENGTH)?.to_str().ok()?;
     Some(first.split(',').next()?.trim().to_owned())
+}
+
+/// Joins `Cookie` lines into one: HTTP/2 may split them, HTTP/1.1 may not (RFC 9113 section 8.2.3).
+fn join_cookies(request: &mut RequestHeader) -> pingora::Result<()> {
+    let lines: Vec<&[u8]> = request.headers.get_all(COOKIE).iter().map(HeaderValue::as_bytes).collect();
+    if lines.len() > 1
+        && let Ok(joined) = HeaderValue::from_bytes(&lines.join(b"; ".as_slice()))
+    {
+        request.insert_header(COOKIE, joined)?;
+    }
+    Ok(())
 }
 
 /// Whether nobody on the way may keep an answer that says nothing about it: what a route declined, and successful answers of
