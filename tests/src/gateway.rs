@@ -66,7 +66,7 @@ impl Gateway {
     /// may be empty.
     #[must_use]
     pub fn simple_config(origin: &Origin, routes: &str) -> String {
-        let routes = if routes.trim().is_empty() { "[]" } else { routes };
+        let routes = if routes.trim().is_empty() { " []" } else { routes };
         format!(
             "listen: [{{ address: \"127.0.0.1:0\" }}]\n\
              admin: {{ address: \"127.0.0.1:0\" }}\n\
