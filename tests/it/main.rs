@@ -2,5 +2,17 @@
 
 // `cfg(test)` always holds here; it tells the linter that helper functions may panic too.
 #[cfg(test)]
+mod collapse;
+#[cfg(test)]
+mod failure;
+#[cfg(test)]
+mod freshness;
+#[cfg(test)]
 mod harness;
 mod next;
+#[cfg(test)]
+mod protocol;
+#[cfg(test)]
+mod stale;
+#[cfg(test)]
+mod streaming;
