@@ -12,6 +12,7 @@ use pingora::server::configuration::ServerConf;
 use tokio::net::{TcpListener, TcpSocket};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
+use tokio::task::JoinSet;
 use tokio::time::timeout;
 use tracing::{error, info, warn};
 
@@ -119,15 +120,18 @@ async fn serve(config: &Config, ready: impl FnOnce(&Addresses)) -> Result<(), Se
         }
     });
     let places = Arc::new(Semaphore::new(MAX_CONNECTIONS));
+    let mut accepting = JoinSet::new();
     for (listener, Listen { h2c, .. }) in listeners {
         let connections = Arc::new(Connections::new(Arc::clone(&gateway), Arc::clone(&proxy), *h2c));
-        tokio::spawn(accept(listener, connections, stopping.clone(), Arc::clone(&places)));
+        accepting.spawn(accept(listener, connections, stopping.clone(), Arc::clone(&places)));
     }
     let signal = wait_for_signal(|| ready(&addresses)).await.map_err(ServerError::Signals)?;
 
     info!(signal, "stopping");
     draining.store(true, Ordering::Release);
     stop.send_replace(true);
+    // The listeners close before anything else ends, so that new visitors go elsewhere at once.
+    while accepting.join_next().await.is_some() {}
     drain(&places).await;
     Ok(())
 }
@@ -174,24 +178,33 @@ async fn accept(
     /// How long to wait when the system has no more file descriptors: others have to end first.
     const OUT_OF_FILES: Duration = Duration::from_millis(100);
     loop {
+        // The place first: whoever is accepted is served, and nobody queues for a place while the gateway stops.
         let accepted = tokio::select! {
-            accepted = listener.accept() => accepted,
+            biased;
             _ = stopping.wait_for(|stopping| *stopping) => return,
+            accepted = accept_one(&listener, &places) => accepted,
         };
-        let socket = match accepted {
-            Ok((socket, _)) => socket,
+        match accepted {
+            Ok((socket, place)) => {
+                // Without it small answers may wait for the acknowledgement of the last; with it nothing is lost.
+                let _ = socket.set_nodelay(true);
+                tokio::spawn(serve_connection(Arc::clone(&connections), socket, stopping.clone(), place));
+            }
             Err(error) => {
                 warn!(%error, "a connection could not be accepted");
                 tokio::time::sleep(OUT_OF_FILES).await;
-                continue;
             }
-        };
-        // The semaphore is never closed.
-        let Ok(place) = Arc::clone(&places).acquire_owned().await else { return };
-        // Without it small answers may wait for the acknowledgement of the last; with it nothing is lost.
-        let _ = socket.set_nodelay(true);
-        tokio::spawn(serve_connection(Arc::clone(&connections), socket, stopping.clone(), place));
+        }
     }
+}
+
+async fn accept_one(
+    listener: &TcpListener,
+    places: &Arc<Semaphore>,
+) -> io::Result<(tokio::net::TcpStream, OwnedSemaphorePermit)> {
+    let place = Arc::clone(places).acquire_owned().await.map_err(io::Error::other)?;
+    let (socket, _) = listener.accept().await?;
+    Ok((socket, place))
 }
 
 async fn serve_connection(
