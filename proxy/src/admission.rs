@@ -205,6 +205,7 @@ fn passage(upstream: &Arc<Upstream>, target: &Target<'_>, reason: PassReason) ->
         target: target.forwarded(),
         reason,
         date: Arc::default(),
+        cut: Arc::default(),
         leash: Leash::new(upstream.timeouts.first_byte + upstream.timeouts.connect, None),
     }
 }

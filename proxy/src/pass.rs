@@ -4,6 +4,7 @@
 //! here; the [`Passage`] says what.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -231,11 +232,6 @@ impl ProxyHttp for PassThrough {
         if status.is_informational() && status != StatusCode::SWITCHING_PROTOCOLS {
             return Ok(());
         }
-        if request.protocol == Protocol::Http10 && response.headers.contains_key(TRANSFER_ENCODING) {
-            // HTTP/1.0 knows no chunks: the end of the connection is the end of the body (RFC 9112 section 6.1).
-            response.remove_header(&TRANSFER_ENCODING);
-            session.set_keepalive(None);
-        }
         if request.keep_alive && request.headers.contains_key(EXPECT) && session.is_body_done() {
             // The framework gave the connection up when it relayed the 100, before the body was there.
             session.set_keepalive(Some(0));
@@ -257,6 +253,22 @@ impl ProxyHttp for PassThrough {
         // Each cache adds itself at the end of the list (RFC 9211 section 2).
         response.append_header("cache-status", outcome.to_string())?;
         response.insert_header("x-cache", outcome.x_cache().header().unwrap_or("PASS"))?;
+        Ok(())
+    }
+
+    /// After the framework has put a body without length into chunks.
+    async fn response_filter(
+        &self,
+        session: &mut Session,
+        response: &mut ResponseHeader,
+        carried: &mut Carried,
+    ) -> pingora::Result<()> {
+        let old = carried.passage.as_ref().is_some_and(|decided| decided.1.protocol == Protocol::Http10);
+        if old && response.headers.contains_key(TRANSFER_ENCODING) {
+            // HTTP/1.0 knows no chunks: the end of the connection is the end of the body (RFC 9112 section 6.1).
+            response.remove_header(&TRANSFER_ENCODING);
+            session.set_keepalive(None);
+        }
         Ok(())
     }
 
@@ -290,7 +302,8 @@ impl ProxyHttp for PassThrough {
         };
         carried.fetched = Fetched::Failed(name);
         if session.response_written().is_some_and(|head| !head.status.is_informational()) {
-            // The message is cut: the connection closes before its end.
+            // The message is cut: the connection closes before its end, or, where closing is its end, by a reset.
+            shared.0.cut.store(true, Ordering::Release);
             return FailToProxy { error_code: status.as_u16(), can_reuse_downstream: false };
         }
         let notice = Notice::new(status, &format!("{explanation} ({name})"), self.gateway.clock.now().wall);

@@ -1,6 +1,6 @@
 //! A request that passes: what the pass-through needs to know of it, and how long it may take.
 
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
@@ -28,6 +28,8 @@ pub struct Passage {
     pub leash: Arc<Leash>,
     /// The `Date` that the handler's answer came with, once it has come.
     pub date: Arc<OnceLock<HeaderValue>>,
+    /// Whether the answer broke off after its head was sent.
+    pub cut: Arc<AtomicBool>,
 }
 
 /// How long a request that passes may go on without news, and in all.
