@@ -163,7 +163,8 @@ impl Connections {
         let mut scratch = Scratch::default();
         let mut responder = Http1Responder::new(transport, &mut scratch, &request, false);
         let sent = notice.send(&mut responder, &outcome).await;
-        observe_refusal(&self.gateway, &request, sent.ok().map(|()| status), explanation, now);
+        let bytes = responder.sent();
+        observe_refusal(&self.gateway, &request, sent.ok().map(|()| status), explanation, bytes, now);
         transport.finish_writing().await;
         transport.linger().await;
     }

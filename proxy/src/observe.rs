@@ -24,12 +24,13 @@ pub fn observe_refusal(
     request: &Request,
     status: Option<StatusCode>,
     explanation: &str,
+    sent: u64,
     begun: Moment,
 ) {
     let outcome = Outcome::Answered(Answered::Refused);
     let time = gateway.clock.now().since(begun);
     let explanation = Some(explanation);
-    tell(gateway, request, &Line { route: NO_ROUTE, status, outcome: &outcome, sent: 0, time, explanation });
+    tell(gateway, request, &Line { route: NO_ROUTE, status, outcome: &outcome, sent, time, explanation });
 }
 
 fn tell(gateway: &Gateway, request: &Request, line: &Line<'_>) {

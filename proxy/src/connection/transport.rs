@@ -7,6 +7,7 @@ use std::future::poll_fn;
 use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
@@ -55,7 +56,14 @@ enum View {
     /// Everything.
     Whole,
     /// One message, and after it everything if the handler agrees to leave HTTP.
-    Message { message: Message, tunnel: bool, leash: Arc<Leash>, alarm: Option<Pin<Box<Sleep>>>, date: RestoredDate },
+    Message {
+        message: Message,
+        tunnel: bool,
+        leash: Arc<Leash>,
+        alarm: Option<Pin<Box<Sleep>>>,
+        date: RestoredDate,
+        cut: Arc<AtomicBool>,
+    },
 }
 
 /// What the next bytes of a connection are.
@@ -153,7 +161,14 @@ impl Transport {
     /// the reading when the handler is late. `tunnel` tells whether what follows may leave HTTP.
     pub fn lend(&mut self, message: Message, tunnel: bool, passage: &Passage) {
         let date = RestoredDate::new(Arc::clone(&passage.date));
-        self.view = View::Message { message, tunnel, leash: Arc::clone(&passage.leash), alarm: None, date };
+        self.view = View::Message {
+            message,
+            tunnel,
+            leash: Arc::clone(&passage.leash),
+            alarm: None,
+            date,
+            cut: Arc::clone(&passage.cut),
+        };
     }
 
     /// Takes the connection back. False when the message was not read to its end, so that what follows cannot be told.
@@ -211,9 +226,19 @@ impl Transport {
         self.resets = true;
     }
 
+    /// Whether the connection ends in a reset: by itself, or because the pass-through cut an answer.
+    fn ends_in_reset(&mut self) -> bool {
+        if let View::Message { cut, .. } = &self.view
+            && cut.load(Ordering::Acquire)
+        {
+            self.reset_when_closed();
+        }
+        self.resets
+    }
+
     /// Tells the visitor that nothing more will come.
     pub async fn finish_writing(&mut self) {
-        if self.resets {
+        if self.ends_in_reset() {
             return;
         }
         // A visitor who has left already needs no farewell.
@@ -312,7 +337,8 @@ impl AsyncWrite for Transport {
     }
 
     fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.get_mut().socket).poll_shutdown(cx)
+        let this = self.get_mut();
+        if this.ends_in_reset() { Poll::Ready(Ok(())) } else { Pin::new(&mut this.socket).poll_shutdown(cx) }
     }
 
     fn poll_write_vectored(
@@ -333,6 +359,12 @@ impl AsyncWrite for Transport {
     fn is_write_vectored(&self) -> bool {
         // What is lent looks at every byte that goes out.
         matches!(self.view, View::Whole) && self.socket.is_write_vectored()
+    }
+}
+
+impl Drop for Transport {
+    fn drop(&mut self) {
+        self.ends_in_reset();
     }
 }
 

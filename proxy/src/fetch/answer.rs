@@ -56,7 +56,10 @@ pub(super) fn received(session: &HttpSession, now: SystemTime) -> Result<Receive
             || chunked && *name == CONTENT_LENGTH
     };
     let lines = header.headers.iter().filter(|(name, _)| !dropped(name));
-    let mut fields: Fields = lines.map(|(name, value)| (name.clone(), value.clone())).collect();
+    // Copied, because the framework's values are slices of all that it has read: one of them would hold it in memory.
+    let copied =
+        lines.map(|(name, value)| HeaderValue::from_bytes(value.as_bytes()).map(|value| (name.clone(), value)));
+    let mut fields: Fields = copied.collect::<Result<_, _>>().map_err(|_| Failure::Malformed)?;
     if !fields.contains(&DATE) {
         fields.append(DATE, date(now));
     }
