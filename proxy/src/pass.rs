@@ -302,8 +302,8 @@ impl ProxyHttp for PassThrough {
         };
         carried.fetched = Fetched::Failed(name);
         if session.response_written().is_some_and(|head| !head.status.is_informational()) {
-            // The message is cut: the connection closes before its end, or, where closing is its end, by a reset.
-            shared.0.cut.store(true, Ordering::Release);
+            // The message is cut: the connection closes before its end, or, where closing may be its end, by a reset.
+            shared.0.cut.store(shared.1.protocol == Protocol::Http10, Ordering::Release);
             return FailToProxy { error_code: status.as_u16(), can_reuse_downstream: false };
         }
         let notice = Notice::new(status, &format!("{explanation} ({name})"), self.gateway.clock.now().wall);

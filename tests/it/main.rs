@@ -2,17 +2,43 @@
 
 // `cfg(test)` always holds here; it tells the linter that helper functions may panic too.
 #[cfg(test)]
+mod admin;
+#[cfg(test)]
 mod collapse;
+#[cfg(test)]
+mod conditional;
+#[cfg(test)]
+mod configuration;
+#[cfg(test)]
+mod dashboards;
+#[cfg(test)]
+mod demo;
 #[cfg(test)]
 mod failure;
 #[cfg(test)]
 mod freshness;
 #[cfg(test)]
 mod harness;
+#[cfg(test)]
+mod http2;
+#[cfg(test)]
+mod identity;
+#[cfg(test)]
+mod keepalive;
+#[cfg(test)]
+mod limits;
+#[cfg(test)]
+mod metrics;
 mod next;
+#[cfg(test)]
+mod pass;
+#[cfg(test)]
+mod privacy;
 #[cfg(test)]
 mod protocol;
 #[cfg(test)]
 mod stale;
 #[cfg(test)]
 mod streaming;
+#[cfg(test)]
+mod vary;
