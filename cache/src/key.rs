@@ -99,7 +99,7 @@ impl Variant {
     pub fn of(variance: &[HeaderName], request: &HeaderMap) -> Variant {
         let mut bytes = Vec::new();
         for name in variance {
-            put(&mut bytes, joined(request, name).as_deref());
+            put(&mut bytes, list_value(request, name).as_deref());
         }
         Variant(bytes.into())
     }
@@ -110,8 +110,9 @@ impl Variant {
     }
 }
 
-/// The value of a field as one list, or none when the request has no such field.
-fn joined(request: &HeaderMap, name: &HeaderName) -> Option<Vec<u8>> {
+/// The value of a field as one list, or none when the request has no such field. Whoever forwards a field that splits a page
+/// forwards this, because it is what the key knows of it: how it was cut into lines is not.
+pub fn list_value(request: &HeaderMap, name: &HeaderName) -> Option<Vec<u8>> {
     let lines: Vec<&[u8]> = request.get_all(name).iter().map(HeaderValue::as_bytes).collect();
     (!lines.is_empty()).then(|| lines.join(b", ".as_slice()))
 }

@@ -33,7 +33,7 @@ pub use directives::CacheControl;
 pub use fill::{Fill, Filling, Pushed};
 pub use flight::{Awaited, MAX_WAITERS, Streaming, Waiter};
 pub use freshness::{Freshness, StaleReason, Window, Windows, backoff};
-pub use key::{CacheKey, KeyParts, Scheme, Variant};
+pub use key::{CacheKey, KeyParts, Scheme, Variant, list_value};
 pub use moment::Moment;
 pub use page::{HIT_FOR_MISS_LIFE, MAX_VARIANTS};
 pub use policy::{DeclineReason, Verdict, forbidden, judge};

@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use evergate_cache::StoredResponse;
+use evergate_cache::{StoredResponse, list_value};
 use http::header::{ACCEPT, COOKIE, IF_MODIFIED_SINCE, IF_NONE_MATCH, USER_AGENT};
 use http::{HeaderName, HeaderValue, Method};
 use pingora_http::RequestHeader;
@@ -64,7 +64,8 @@ impl HandlerRequest {
         }
         for name in &selected.route.vary {
             fields.retain(|(known, _)| known != name);
-            fields.extend(request.headers.get_all(name).iter().map(|value| (name.clone(), value.clone())));
+            let value = list_value(&request.headers, name).and_then(|value| HeaderValue::from_bytes(&value).ok());
+            fields.extend(value.map(|value| (name.clone(), value)));
         }
         if let Some(etag) = old.and_then(StoredResponse::handler_etag) {
             fields.push((IF_NONE_MATCH, etag.clone()));

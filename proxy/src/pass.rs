@@ -390,6 +390,7 @@ fn check_answer(request: &Request, response: &mut ResponseHeader) -> pingora::Re
     let bodiless = response.status == StatusCode::NO_CONTENT || response.status.is_informational();
     if bodiless {
         response.remove_header(&CONTENT_LENGTH);
+        response.remove_header(&TRANSFER_ENCODING);
     } else if let Some(length) = first_length(response) {
         // The framework has made sure that all of them are the same (RFC 9110 section 8.6).
         response.insert_header(CONTENT_LENGTH, length)?;

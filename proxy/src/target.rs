@@ -5,11 +5,11 @@ use std::borrow::Cow;
 /// A path and a query, in the form that everything after this point uses.
 ///
 /// Normal form of a path: unreserved characters decoded, what a path may not hold as it is encoded, hex digits in upper case,
-/// dot segments resolved (RFC 3986 sections 6.2.2 and 5.2.4). The query is kept as it came.
+/// dot segments resolved (RFC 3986 sections 6.2.2 and 5.2.4). The query is kept as it came, but for what no query may hold.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Target<'a> {
     path: Cow<'a, str>,
-    query: Option<&'a str>,
+    query: Option<Cow<'a, str>>,
     single_slashes: bool,
 }
 
@@ -44,7 +44,7 @@ impl<'a> Target<'a> {
             return Err(TargetError::Character);
         }
         let (path, query) = match raw.split_once('?') {
-            Some((path, query)) => (path, Some(query)),
+            Some((path, query)) => (path, Some(respell_query(query))),
             None => (raw, None),
         };
         let spelled = respell(path)?;
@@ -61,9 +61,9 @@ impl<'a> Target<'a> {
         &self.path
     }
 
-    /// The query as it came, without the question mark.
-    pub fn query(&self) -> Option<&'a str> {
-        self.query
+    /// The query, without the question mark.
+    pub fn query(&self) -> Option<&str> {
+        self.query.as_deref()
     }
 
     /// The path as routes match it: without a trailing slash.
@@ -104,7 +104,7 @@ impl<'a> Target<'a> {
     }
 
     fn with_query(&self, mut path: String) -> String {
-        if let Some(query) = self.query {
+        if let Some(query) = &self.query {
             path.push('?');
             path.push_str(query);
         }
@@ -152,6 +152,23 @@ fn respell(path: &str) -> Result<Cow<'_, str>, TargetError> {
         }
     }
     Ok(Cow::Owned(spelled))
+}
+
+/// Encodes the three that a query may not hold and visitors send all the same (RFC 3986 section 3.4).
+fn respell_query(query: &str) -> Cow<'_, str> {
+    let forbidden = |byte: &u8| matches!(byte, b'"' | b'<' | b'>');
+    if !query.as_bytes().iter().any(|byte| forbidden(byte)) {
+        return Cow::Borrowed(query);
+    }
+    let mut spelled = String::with_capacity(query.len() + 8);
+    for byte in query.bytes() {
+        if forbidden(&byte) {
+            push_encoded(&mut spelled, byte);
+        } else {
+            spelled.push(char::from(byte));
+        }
+    }
+    Cow::Owned(spelled)
 }
 
 fn hex_pair(pair: Option<&[u8]>) -> Result<u8, TargetError> {

@@ -3,7 +3,10 @@
 use std::time::SystemTime;
 
 use evergate_cache::{Fields, ResponseHead};
-use http::header::{CONNECTION, CONTENT_LENGTH, DATE, TE, TRAILER, TRANSFER_ENCODING, UPGRADE, VARY};
+use http::header::{
+    AGE, CACHE_CONTROL, CONNECTION, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, DATE, ETAG, EXPIRES, LAST_MODIFIED,
+    LOCATION, SET_COOKIE, TE, TRAILER, TRANSFER_ENCODING, UPGRADE, VARY,
+};
 use http::{HeaderName, HeaderValue, StatusCode};
 use pingora::protocols::http::v1::client::HttpSession;
 use pingora_http::ResponseHeader;
@@ -25,6 +28,23 @@ const HOP_BY_HOP: [HeaderName; 8] = [
     TRAILER,
     TRANSFER_ENCODING,
     UPGRADE,
+];
+
+/// Fields that a message keeps whatever `Connection` names: without them an answer for one visitor would look like one for all
+/// (RFC 9110 section 7.6.1 forbids naming them).
+const END_TO_END: [HeaderName; 12] = [
+    AGE,
+    CACHE_CONTROL,
+    CONTENT_ENCODING,
+    CONTENT_LENGTH,
+    CONTENT_TYPE,
+    DATE,
+    ETAG,
+    EXPIRES,
+    LAST_MODIFIED,
+    LOCATION,
+    SET_COOKIE,
+    VARY,
 ];
 
 /// What the gateway says of its own cache; a handler's word would stand beside it.
@@ -51,7 +71,8 @@ pub(super) fn received(session: &HttpSession, now: SystemTime) -> Result<Receive
         HOP_BY_HOP.contains(name)
             || TAG_FIELDS.contains(name)
             || *name == X_CACHE
-            || named.iter().any(|item| item.trim_ascii().eq_ignore_ascii_case(name.as_str().as_bytes()))
+            || !END_TO_END.contains(name)
+                && named.iter().any(|item| item.trim_ascii().eq_ignore_ascii_case(name.as_str().as_bytes()))
             // Chunks beat a length (RFC 9112 section 6.3): what came with both is no length to repeat.
             || chunked && *name == CONTENT_LENGTH
     };
