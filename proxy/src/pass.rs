@@ -5,6 +5,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -227,7 +228,7 @@ impl ProxyHttp for PassThrough {
         if status == StatusCode::SWITCHING_PROTOCOLS {
             passage.leash.release();
         } else {
-            passage.leash.extend(passage.upstream.timeouts.idle);
+            passage.leash.extend(silence(passage, request));
         }
         if status.is_informational() && status != StatusCode::SWITCHING_PROTOCOLS {
             return Ok(());
@@ -278,11 +279,11 @@ impl ProxyHttp for PassThrough {
         _body: &mut Option<Bytes>,
         _end: bool,
         carried: &mut Carried,
-    ) -> pingora::Result<Option<std::time::Duration>> {
+    ) -> pingora::Result<Option<Duration>> {
         if let Some(passage) = &carried.passage
             && carried.status != Some(StatusCode::SWITCHING_PROTOCOLS)
         {
-            passage.0.leash.extend(passage.0.upstream.timeouts.idle);
+            passage.0.leash.extend(silence(&passage.0, &passage.1));
         }
         Ok(None)
     }
@@ -326,6 +327,16 @@ impl ProxyHttp for PassThrough {
 
     fn suppress_error_log(&self, _session: &Session, _carried: &Carried, _error: &Error) -> bool {
         true
+    }
+}
+
+/// How long a handler that has begun to answer may be silent. What an HTTP/2 visitor takes cannot be seen from here, so its
+/// time to read is allowed for as well.
+fn silence(passage: &Passage, request: &Request) -> Duration {
+    let idle = passage.upstream.timeouts.idle;
+    match request.protocol {
+        Protocol::Http10 | Protocol::Http11 => idle,
+        Protocol::Http2 => idle + SLOWEST_WRITE,
     }
 }
 

@@ -41,6 +41,8 @@ pub struct Leash {
     start: Instant,
     /// Milliseconds after `start`; zero is never.
     deadline: AtomicU64,
+    /// The last extension, in milliseconds.
+    step: AtomicU64,
     /// Milliseconds after `start` of the last deadline that was reached; zero is none.
     reached: AtomicU64,
     /// The end of it all, in milliseconds after `start`.
@@ -51,16 +53,28 @@ impl Leash {
     /// A leash of at most `max_duration` in all, the first step within `first`.
     pub fn new(first: Duration, max_duration: Option<Duration>) -> Arc<Leash> {
         let end = max_duration.map_or(u64::MAX, milliseconds);
-        let deadline = AtomicU64::new(milliseconds(first).min(end));
-        Arc::new(Leash { start: Instant::now(), deadline, reached: AtomicU64::new(0), end })
+        let step = milliseconds(first);
+        Arc::new(Leash {
+            start: Instant::now(),
+            deadline: AtomicU64::new(step.min(end)),
+            step: AtomicU64::new(step),
+            reached: AtomicU64::new(0),
+            end,
+        })
     }
 
     /// There was news; the next must come within `time`. A leash that was released stays so.
     pub fn extend(&self, time: Duration) {
+        self.step.store(milliseconds(time), Ordering::Release);
         let deadline = milliseconds(self.start.elapsed() + time).min(self.end);
         let extended = |old| (old != 0).then_some(deadline);
         // It fails only where it was released.
         let _ = self.deadline.fetch_update(Ordering::AcqRel, Ordering::Acquire, extended);
+    }
+
+    /// The visitor has taken something: the time before that was not the handler's.
+    pub fn renew(&self) {
+        self.extend(Duration::from_millis(self.step.load(Ordering::Acquire)));
     }
 
     /// No more deadlines, for good: the connection has left HTTP.

@@ -157,7 +157,7 @@ fn respell(path: &str) -> Result<Cow<'_, str>, TargetError> {
 /// Encodes the three that a query may not hold and visitors send all the same (RFC 3986 section 3.4).
 fn respell_query(query: &str) -> Cow<'_, str> {
     let forbidden = |byte: &u8| matches!(byte, b'"' | b'<' | b'>');
-    if !query.as_bytes().iter().any(|byte| forbidden(byte)) {
+    if !query.as_bytes().iter().any(forbidden) {
         return Cow::Borrowed(query);
     }
     let mut spelled = String::with_capacity(query.len() + 8);

@@ -20,6 +20,9 @@ use crate::request::{BodyPresence, HOST_FIELD, Protocol, Request};
 use crate::respond::{Framing, Gone, Head, Responder, SLOWEST_WRITE};
 use crate::serve::{Served, serve};
 
+/// How much of a body is written at once.
+const STEP: usize = 64 * 1024;
+
 /// What serves the streams of an HTTP/2 connection.
 pub struct Http2 {
     gateway: Arc<Gateway>,
@@ -47,11 +50,14 @@ impl HttpServerApp for Http2 {
         let request = request(&mut session);
         let mut responder = Http2Responder::new(&mut session, &request);
         let served = serve(&self.gateway, &request, &mut responder).await;
-        let sent = responder.sent;
+        let (sent, ended) = (responder.sent, responder.ended);
         match served {
             Served::Done(record) => {
                 observe(&self.gateway, &request, &record, sent, begun);
-                session.finish().await.ok();
+                if !ended {
+                    // Finishing would end the stream as if the message were whole.
+                    session.shutdown_with_reason(h2::Reason::INTERNAL_ERROR);
+                }
                 None
             }
             Served::Pass(passage) => {
@@ -97,27 +103,35 @@ struct Http2Responder<'a> {
     session: &'a mut ServerSession,
     head_only: bool,
     sent: u64,
+    /// Whether the message was ended whole.
+    ended: bool,
 }
 
 impl<'a> Http2Responder<'a> {
     fn new(session: &'a mut ServerSession, request: &Request) -> Self {
-        Http2Responder { session, head_only: request.method == Method::HEAD, sent: 0 }
+        Http2Responder { session, head_only: request.method == Method::HEAD, sent: 0, ended: false }
     }
 
     async fn write_head(&mut self, head: &Head<'_>, framing: Framing, ends: bool) -> Result<(), Gone> {
         let header = header(head, framing).map_err(|_| Gone)?;
         self.session.write_response_header(Box::new(header)).await.map_err(|_| Gone)?;
-        if ends {
-            self.session.write_response_body(Bytes::new(), true).await.map_err(|_| Gone)?;
-        }
-        Ok(())
+        if ends { self.write(Bytes::new(), true).await } else { Ok(()) }
     }
 
-    async fn write(&mut self, piece: Bytes, ends: bool) -> Result<(), Gone> {
-        self.sent += piece.len() as u64;
-        match timeout(SLOWEST_WRITE, self.session.write_response_body(piece, ends)).await {
-            Ok(written) => written.map_err(|_| Gone),
-            Err(_) => Err(Gone),
+    /// Writes in steps, so that a visitor who reads slowly is not one who does not read.
+    async fn write(&mut self, mut piece: Bytes, ends: bool) -> Result<(), Gone> {
+        loop {
+            let step = piece.split_to(piece.len().min(STEP));
+            let length = step.len() as u64;
+            let last = ends && piece.is_empty();
+            match timeout(SLOWEST_WRITE, self.session.write_response_body(step, last)).await {
+                Ok(Ok(())) => self.sent += length,
+                Ok(Err(_)) | Err(_) => return Err(Gone),
+            }
+            if piece.is_empty() {
+                self.ended |= last;
+                return Ok(());
+            }
         }
     }
 }

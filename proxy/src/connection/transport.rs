@@ -328,7 +328,13 @@ impl AsyncWrite for Transport {
         let this = self.get_mut();
         match &mut this.view {
             View::Whole => Pin::new(&mut this.socket).poll_write(cx, bytes),
-            View::Message { date, .. } => date.poll_write(&mut this.socket, cx, bytes),
+            View::Message { date, leash, .. } => {
+                let written = date.poll_write(&mut this.socket, cx, bytes);
+                if written.is_ready() {
+                    leash.renew();
+                }
+                written
+            }
         }
     }
 
@@ -349,9 +355,9 @@ impl AsyncWrite for Transport {
         let this = self.get_mut();
         match &mut this.view {
             View::Whole => Pin::new(&mut this.socket).poll_write_vectored(cx, slices),
-            View::Message { date, .. } => {
+            View::Message { .. } => {
                 let first = slices.iter().find(|slice| !slice.is_empty()).map_or(&[][..], |slice| slice);
-                date.poll_write(&mut this.socket, cx, first)
+                Pin::new(this).poll_write(cx, first)
             }
         }
     }
