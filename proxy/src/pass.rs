@@ -11,7 +11,8 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use evergate_cache::Moment;
 use http::header::{
-    CACHE_CONTROL, CONTENT_LENGTH, COOKIE, DATE, ETAG, EXPECT, EXPIRES, HOST, LAST_MODIFIED, TRANSFER_ENCODING, UPGRADE,
+    CACHE_CONTROL, CONTENT_LENGTH, COOKIE, DATE, ETAG, EXPECT, EXPIRES, FORWARDED, HOST, LAST_MODIFIED,
+    TRANSFER_ENCODING, UPGRADE,
 };
 use http::{HeaderName, HeaderValue, Method, StatusCode};
 use pingora::apps::{HttpServerApp, ReusedHttpStream};
@@ -184,14 +185,10 @@ impl ProxyHttp for PassThrough {
             request.remove_header("http2-settings");
         }
         join_cookies(request)?;
-        match known.peer {
-            Some(peer) => request.insert_header(X_FORWARDED_FOR, peer.to_string())?,
-            None => {
-                request.remove_header(&X_FORWARDED_FOR);
-            }
+        if let Some(peer) = known.peer {
+            request.insert_header(X_FORWARDED_FOR, peer.to_string())?;
         }
         request.insert_header(X_FORWARDED_PROTO, known.scheme.as_str())?;
-        request.remove_header(&X_FORWARDED_HOST);
         if let Some(authority) = &known.authority {
             request.insert_header(X_FORWARDED_HOST, authority)?;
         }
@@ -381,12 +378,13 @@ fn undecided() -> Box<Error> {
     Error::explain(ErrorType::InternalError, "a request came to the pass-through undecided")
 }
 
-/// Fields by which handlers know the gateway, and which nobody else may send.
+/// Fields by which handlers know the gateway and what is in front of it, and which no visitor may send.
 fn for_the_gateway_alone(name: &HeaderName) -> bool {
-    const PREFIXES: [&str; 4] = ["x-prerender-revalidate", "x-middleware-", "x-nextjs-", "x-invoke-"];
+    const PREFIXES: [&str; 5] = ["x-forwarded-", "x-prerender-revalidate", "x-middleware-", "x-nextjs-", "x-invoke-"];
     *name == X_MATCHED_PATH
         || *name == X_ROUTE_PARAMS
         || name.as_str() == "x-now-route-matches"
+        || *name == FORWARDED
         || PREFIXES.iter().any(|prefix| name.as_str().starts_with(prefix))
 }
 

@@ -214,9 +214,12 @@ fn a_confirmed_response_takes_the_fields_of_the_confirmation() {
     }
 }
 
+/// What was stored, what the 304 says, the age and the handler's own lifetime from then on.
+type Life<'a> = (&'a [Line<'a>], &'a [Line<'a>], u64, Option<u64>);
+
 #[test]
 fn a_confirmed_response_begins_another_life() {
-    let cases: [(&[Line<'_>], &[Line<'_>], u64, Option<u64>); 5] = [
+    let cases: [Life<'_>; 5] = [
         (&[], &[], 0, None),
         (&[("age", "50")], &[], 0, None),
         (&[("age", "50")], &[("age", "7")], 7, None),

@@ -7,9 +7,11 @@ use std::time::Duration;
 use bytes::Bytes;
 use tokio::runtime::{Builder, Runtime};
 
-use super::{WINDOWS, at, head, variant};
+use super::{at, head, variant};
 use crate::cache::{Cache, Lookup};
-use crate::{Awaited, BodyReader, Cut, DeclineReason, Fill, Moment, Pushed, StoredResponse, Variant, Waiter};
+use crate::{
+    Awaited, BodyReader, Cut, DeclineReason, Fill, Moment, Pushed, StoredResponse, Variant, Waiter, Window, Windows,
+};
 
 const THREADS: usize = 4;
 const KEYS: usize = 3;
@@ -17,6 +19,14 @@ const LANGUAGES: [&str; 2] = ["en", "de"];
 
 /// Longer than anything here takes; whoever waits so long waits for ever.
 const FOR_EVER: Duration = Duration::from_secs(60);
+
+/// Short against the clock below, so that everything happens often.
+const WINDOWS: Windows = Windows {
+    revalidate: Window::For(Duration::from_secs(1)),
+    expire: Duration::from_secs(4),
+    stale_if_error: Duration::from_secs(2),
+    negative_ttl: Duration::from_secs(1),
+};
 
 type Hammered = Cache<&'static str>;
 
@@ -77,7 +87,7 @@ impl Page {
 
 impl Hammer<'_> {
     fn now(&self) -> Moment {
-        at(self.clock.fetch_add(1, Ordering::Relaxed) / 50)
+        at(self.clock.fetch_add(1, Ordering::Relaxed) / 20)
     }
 
     fn visit(&mut self, page: &Page) {
@@ -157,7 +167,7 @@ impl Hammer<'_> {
             running.fetch_sub(1, Ordering::SeqCst);
         };
         let now = self.now();
-        let end = self.random.below(16);
+        let end = self.random.below(24);
         match end {
             0 => {
                 over();
@@ -179,7 +189,8 @@ impl Hammer<'_> {
         }
         let mut filling = fill.begin(head(200, &[]), now).expect("it announces no length");
         assert_eq!(filling.push(Bytes::from(page.begin.clone()), now), Pushed::Kept);
-        if self.random.below(4) == 0 {
+        for _ in 0..self.random.below(8) {
+            // Others come while it is under way.
             std::thread::yield_now();
         }
         match end {
@@ -216,7 +227,7 @@ fn promises_2_and_3_hold_under_many_threads() {
             let (cache, clock, running) = (&cache, &clock, running.as_slice());
             scope.spawn(move || {
                 let runtime = Builder::new_current_thread().enable_time().build().unwrap();
-                let random = Random(seed * 0x9E37_79B9_7F4A_7C15 + 1);
+                let random = Random(seed.wrapping_mul(0x9E37_79B9_7F4A_7C15));
                 let mut hammer = Hammer { cache, running, clock, random, runtime, answers: Answers::default() };
                 for _ in 0..VISITS {
                     let number = hammer.random.below(running.len() as u64);
@@ -275,7 +286,7 @@ fn one_visit(cache: &Hammered, runtime: &Runtime, round: usize, fills: &AtomicUs
             return body;
         }
         Lookup::Collapsed { waiter, .. } => waiter,
-        other => panic!("{other:?}"),
+        other @ (Lookup::Stale { .. } | Lookup::Pass(_)) => panic!("{other:?}"),
     };
     runtime.block_on(async {
         let waited = tokio::time::timeout(FOR_EVER, waiter.wait()).await;

@@ -9,10 +9,10 @@ use crate::cache::{Cache, Lookup};
 use crate::{Fill, MAX_VARIANTS, MAX_WAITERS, Pushed};
 
 fn miss(cache: &Cache<&'static str>, key: &[u8], language: &str) -> Fill<&'static str> {
-    match cache.lookup(key, &variant(language), &WINDOWS, at(0)) {
-        Lookup::Miss { fill, .. } => fill,
-        other => panic!("{other:?}"),
-    }
+    let Lookup::Miss { fill, .. } = cache.lookup(key, &variant(language), &WINDOWS, at(0)) else {
+        panic!("{language} of {key:?} is there already");
+    };
+    fill
 }
 
 fn store(fill: Fill<&'static str>, length: usize) {
@@ -95,10 +95,10 @@ fn stored_etag(status: u16, lines: &[super::Line], pieces: &[&'static str], last
         filling.push(Bytes::from_static(piece.as_bytes()), at(0));
     }
     filling.finish(Bytes::from_static(last.as_bytes()), at(0));
-    match cache.lookup(KEY, &variant("en"), &WINDOWS, at(0)) {
-        Lookup::Hit { response, .. } => response.head().fields.get(&ETAG).cloned(),
-        other => panic!("{other:?}"),
-    }
+    let Lookup::Hit { response, .. } = cache.lookup(KEY, &variant("en"), &WINDOWS, at(0)) else {
+        panic!("{status} is not kept");
+    };
+    response.head().fields.get(&ETAG).cloned()
 }
 
 #[test]

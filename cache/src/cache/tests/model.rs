@@ -8,7 +8,7 @@ use std::rc::Rc;
 use bytes::Bytes;
 
 use super::schedule::{Choices, Spawned, Task, crash, every_schedule, pause, run};
-use super::{KEY, MAX_BODY, WINDOWS, at, head, variant};
+use super::{MAX_BODY, WINDOWS, at, head, variant};
 use crate::cache::{Cache, Known, Lookup};
 use crate::{Awaited, BodyReader, Cut, DeclineReason, Fill, Moment, Pushed};
 
@@ -84,7 +84,9 @@ enum Answer {
 
 /// Everything that the tasks of one run have in common.
 struct World {
-    cache: Cache<&'static str>,
+    /// Shared by many runs, each of which has a page of its own: making one takes longer than a run.
+    cache: Rc<Cache<&'static str>>,
+    key: [u8; 8],
     seconds: Cell<u64>,
     /// The first fill does this, later ones store.
     plan: Plan,
@@ -110,10 +112,10 @@ impl Drop for Permission {
 const OLD: Bytes = Bytes::from_static(b"old");
 
 impl World {
-    fn new(plan: Plan, before: Before) -> Rc<World> {
-        let cache = Cache::new(1 << 20, MAX_BODY);
+    fn new(cache: &Rc<Cache<&'static str>>, run: u64, plan: Plan, before: Before) -> Rc<World> {
+        let key = run.to_le_bytes();
         if before != Before::Nothing {
-            let Lookup::Miss { fill, .. } = cache.lookup(KEY, &variant("en"), &WINDOWS, at(0)) else {
+            let Lookup::Miss { fill, .. } = cache.lookup(&key, &variant("en"), &WINDOWS, at(0)) else {
                 panic!("an empty cache has something");
             };
             let filling = fill.begin(head(200, &[("etag", "\"old\"")]), at(0)).unwrap();
@@ -125,7 +127,8 @@ impl World {
             Before::Expired => 1000,
         };
         Rc::new(World {
-            cache,
+            cache: Rc::clone(cache),
+            key,
             seconds: Cell::new(seconds),
             plan,
             begun: Cell::new(0),
@@ -142,7 +145,7 @@ impl World {
     }
 
     fn known(&self) -> Known {
-        self.cache.known(KEY, &variant("en"), &WINDOWS, self.now())
+        self.cache.known(&self.key, &variant("en"), &WINDOWS, self.now())
     }
 
     /// The response that is kept, fresh or not.
@@ -174,7 +177,6 @@ impl World {
 
 /// A fetch that comes to what is planned. What it must leave behind is looked at in the same step.
 async fn fetch(world: Rc<World>, fill: Fill<&'static str>, permission: Permission, plan: Plan, body: Bytes) {
-    pause().await;
     let before = world.kept();
     match plan {
         Plan::Store
@@ -258,22 +260,28 @@ async fn respond(world: Rc<World>, fill: Fill<&'static str>, permission: Permiss
             let _held = filling;
             crash();
         }
-        // The others have ended already; this one drops what it has.
-        _ => {
+        Plan::AbandonMidway => {
             drop(filling);
             assert_eq!(world.kept(), before, "{plan:?} replaces nothing");
         }
+        Plan::StoreAtOnce
+        | Plan::Renew
+        | Plan::Decline
+        | Plan::AnnounceTooMuch
+        | Plan::Fail
+        | Plan::FailAfterTheHead
+        | Plan::Abandon
+        | Plan::Crash => panic!("{plan:?} has ended before"),
     }
 }
 
 /// A visitor, as the gateway serves one.
 async fn visitor(world: Rc<World>, seat: usize) {
-    pause().await;
     let mut looks = 0;
     let answer = loop {
         looks += 1;
         assert!(looks <= 4, "a visitor looks up for ever");
-        let waiter = match world.cache.lookup(KEY, &variant("en"), &WINDOWS, world.now()) {
+        let waiter = match world.cache.lookup(&world.key, &variant("en"), &WINDOWS, world.now()) {
             Lookup::Hit { response, .. } => break Answer::Stored(response.body().clone()),
             Lookup::Stale { response, refresh, .. } => {
                 if let Some(fill) = refresh {
@@ -294,7 +302,7 @@ async fn visitor(world: Rc<World>, seat: usize) {
             Awaited::Renewed(response) => break Answer::Stored(response.body().clone()),
             Awaited::Declined(_) => break Answer::Passed,
             Awaited::Failed(_) => break Answer::Failed,
-            Awaited::Abandoned => pause().await,
+            Awaited::Abandoned => {}
             Awaited::Crowded => panic!("nobody else is here"),
         }
     };
@@ -313,14 +321,14 @@ async fn read(mut reader: BodyReader) -> Answer {
 }
 
 /// One run: so many visitors, and what happens beside them.
-fn one_run(choices: &mut Choices, plan: Plan, before: Before, beside: Beside, visitors: usize) -> Rc<World> {
-    let world = World::new(plan, before);
+fn one_run(choices: &mut Choices, world: &Rc<World>, beside: Beside, visitors: usize) {
+    let plan = world.plan;
     world.answers.borrow_mut().resize(visitors, None);
     for seat in 0..visitors {
         let name = if seat == 0 { "the first visitor" } else { "a later visitor" };
-        world.starts(name, visitor(Rc::clone(&world), seat));
+        world.starts(name, visitor(Rc::clone(world), seat));
     }
-    let this = Rc::clone(&world);
+    let this = Rc::clone(world);
     world.starts("beside", async move {
         match beside {
             Beside::Nothing => {}
@@ -341,12 +349,14 @@ fn one_run(choices: &mut Choices, plan: Plan, before: Before, beside: Beside, vi
                 assert!(whole.contains(body) || body.ends_with(b"9"), "{body:?} was never whole");
             }
             Some(Answer::Streamed(body)) => assert!(whole.contains(body), "{body:?} was never whole"),
+            Some(Answer::Cut(body)) if plan == Plan::Outgrow => {
+                assert!(b"new12345678".starts_with(body), "{body:?} was never sent");
+            }
             Some(Answer::Cut(body)) => assert!(b"new0".starts_with(body), "{body:?} was never sent"),
             Some(Answer::Passed | Answer::Failed) => {}
             None => assert!(seat == 0 && beside == Beside::VisitorLeaves, "visitor {seat} has no answer"),
         }
     }
-    world
 }
 
 /// The most fills that may begin: one, and where the first leaves nothing behind one more for each visitor it could not serve.
@@ -370,10 +380,20 @@ fn most_fills(plan: Plan, before: Before, visitors: usize) -> usize {
     }
 }
 
+/// Enough for the pages of a thousand runs, so that none is missing for want of room.
+const CAPACITY: u64 = 1 << 30;
+
 fn explore(before: Before, beside: Beside, visitors: usize, plans: &[Plan]) {
     for plan in plans {
+        let mut cache = Rc::new(Cache::new(CAPACITY, MAX_BODY));
+        let mut run = 0;
         let runs = every_schedule(|choices| {
-            let world = one_run(choices, *plan, before, beside, visitors);
+            run += 1;
+            if run % 1000 == 0 {
+                cache = Rc::new(Cache::new(CAPACITY, MAX_BODY));
+            }
+            let world = World::new(&cache, run, *plan, before);
+            one_run(choices, &world, beside, visitors);
             if matches!(beside, Beside::Nothing | Beside::VisitorLeaves) {
                 let begun = world.begun.get();
                 let most = most_fills(*plan, before, visitors).max(1);
@@ -382,7 +402,6 @@ fn explore(before: Before, beside: Beside, visitors: usize, plans: &[Plan]) {
             }
         });
         assert!(runs >= 4, "{plan:?}: only {runs} runs");
-        eprintln!("{before:?} {beside:?} {visitors} {plan:?} {runs}");
     }
 }
 
@@ -395,7 +414,9 @@ fn promises_2_and_3_hold_for_two_visitors_in_every_order() {
 
 #[test]
 fn promises_2_and_3_hold_for_three_visitors_in_every_order() {
-    explore(Before::Nothing, Beside::Nothing, 3, &PLANS);
+    // Where the first fill leaves nothing behind, another visitor multiplies the orders by a hundred; two show as much.
+    let plans = [Plan::Store, Plan::StoreAtOnce, Plan::Decline, Plan::Fail];
+    explore(Before::Nothing, Beside::Nothing, 3, &plans);
 }
 
 #[test]
