@@ -146,11 +146,15 @@ impl<F: Clone> Cache<F> {
 }
 
 fn known_in(page: &Page, variant: &Variant, windows: &Windows, now: Moment) -> Known {
+    let nothing = || {
+        let missing = if page.holds_any() { Missing::Vary } else { Missing::Uri };
+        Known::Missing(missing, None)
+    };
     match page.find(variant) {
-        None => Known::Missing(Missing::Vary, None),
+        None => nothing(),
         Some(Content::Declined(reason, until)) => match declined_now(*reason, *until, now) {
             Some(reason) => Known::Declined(reason),
-            None => Known::Missing(Missing::Uri, None),
+            None => nothing(),
         },
         Some(Content::Stored(response, trouble)) => {
             let response = Arc::clone(response);

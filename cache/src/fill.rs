@@ -203,11 +203,10 @@ impl<F: Clone> Filling<F> {
         let length = self.streaming.body().length() + last.len() as u64;
         if !self.hold.held || length > self.hold.shared.max_body {
             self.push(last, now);
-            self.ended = true;
             self.streaming.body().finish(None);
+            self.ended = true;
             return Pushed::LetGo;
         }
-        self.ended = true;
         if let Some(digest) = &mut self.digest {
             digest.update(&last);
         }
@@ -217,6 +216,8 @@ impl<F: Clone> Filling<F> {
         self.hold.release(Some(Content::Stored(Arc::new(stored), Arc::new(Trouble::default()))), None);
         self.streaming.body().finish(Some(body));
         self.announce();
+        // Last of all: until here a panic cuts the readers.
+        self.ended = true;
         Pushed::Kept
     }
 

@@ -67,6 +67,11 @@ impl Page {
         self.slots.iter().find(|slot| slot.variant == *variant).map(|slot| &slot.content)
     }
 
+    /// Whether a response is stored for any variant.
+    pub(crate) fn holds_any(&self) -> bool {
+        self.slots.iter().any(|slot| matches!(slot.content, Content::Stored(..)))
+    }
+
     /// This page with `slot` as its most recent, bounded in number and in bytes. Also the number of variants that had to go.
     pub(crate) fn with(&self, slot: Slot, max_bytes: usize) -> (Page, usize) {
         let mut slots = Vec::with_capacity(self.slots.len() + 1);

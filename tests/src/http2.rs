@@ -26,6 +26,8 @@ impl Http2Client {
     pub async fn connect(address: SocketAddr) -> Http2Client {
         let stream = within("a connection", BOUND, TcpStream::connect(address)).await;
         let stream = stream.unwrap_or_else(|error| panic!("cannot connect to {address}: {error}"));
+        // Otherwise each window waits for a delayed acknowledgement.
+        stream.set_nodelay(true).unwrap_or_else(|error| panic!("the connection to {address} is gone: {error}"));
         let handshake = within("HTTP/2", BOUND, h2::client::handshake(stream)).await;
         let (sender, connection) = handshake.unwrap_or_else(|error| panic!("{address} does not speak HTTP/2: {error}"));
         // What goes wrong with the connection goes wrong with its streams, where it is noticed.

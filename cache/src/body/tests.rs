@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::pin::pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::task::{Context, Poll, Wake, Waker};
 
 use bytes::Bytes;
@@ -172,10 +172,13 @@ fn a_waiting_reader_is_woken() {
     }
 }
 
+/// What the readers of a body do.
+type Happening = fn(&GrowingBody, &mut Vec<BodyReader>);
+
 /// A writer that waits for room, and what its readers do.
 #[test]
 fn a_waiting_writer_is_woken() {
-    let cases: [(&str, fn(&GrowingBody, &mut Vec<BodyReader>), Option<Room>); 6] = [
+    let cases: [(&str, Happening, Option<Room>); 6] = [
         ("nobody reads", |_, _| {}, None),
         ("one of two reads", |_, readers| drop(drain(&mut readers[0])), None),
         ("both read", |_, readers| readers.iter_mut().for_each(|reader| drop(drain(reader))), Some(Room::Ready)),
@@ -242,6 +245,72 @@ fn what_everyone_has_read_is_dropped_once_it_is_let_go() {
     assert!(body.reader().is_none(), "nothing is held, but something was sent");
     body.finish(None);
     assert_eq!(drain(&mut fast), (Vec::new(), End::Whole));
+}
+
+#[test]
+fn the_beginning_is_held_for_those_who_are_expected() {
+    let expected = Arc::new(AtomicUsize::new(2));
+    let body = GrowingBody::expecting(Arc::clone(&expected));
+    let mut first = body.reader().unwrap();
+    body.push("abc".into());
+    body.let_go();
+    drain(&mut first);
+    assert_eq!(held(&body), 3);
+    expected.store(1, Ordering::SeqCst);
+    body.look_again();
+    assert_eq!(held(&body), 3, "another one is expected");
+    let mut second = body.reader().unwrap();
+    expected.store(0, Ordering::SeqCst);
+    body.look_again();
+    assert_eq!(held(&body), 3, "it has come and not read yet");
+    assert_eq!(drain(&mut second), (b"abc".to_vec(), End::Open));
+    assert_eq!(held(&body), 0);
+}
+
+/// What happens to a body of two readers, one of them still expected, and whether it is deserted then.
+#[test]
+fn a_body_that_nobody_reads_is_deserted() {
+    type Happens = fn(&GrowingBody, &AtomicUsize, &mut Vec<BodyReader>);
+    let nobody_comes: Happens = |body, expected, _| {
+        expected.store(0, Ordering::SeqCst);
+        body.look_again();
+    };
+    let cases: [(&str, Happens, bool); 5] = [
+        ("nothing happens", |_, _, _| {}, false),
+        ("the reader leaves", |_, _, readers| readers.clear(), false),
+        ("the other one does not come", nobody_comes, false),
+        ("the reader reads", |_, _, readers| drop(drain(&mut readers[0])), false),
+        (
+            "both leave",
+            |body, expected, readers| {
+                readers.clear();
+                expected.store(0, Ordering::SeqCst);
+                body.look_again();
+            },
+            true,
+        ),
+    ];
+    for (name, happens, deserted) in cases {
+        for let_go in [false, true] {
+            let expected = Arc::new(AtomicUsize::new(1));
+            let body = GrowingBody::expecting(Arc::clone(&expected));
+            let mut readers = vec![body.reader().unwrap()];
+            body.push(of(WINDOW));
+            if let_go {
+                body.let_go();
+            }
+            let flag = Arc::new(Flag::default());
+            let waker = Waker::from(Arc::clone(&flag));
+            let mut waits = pin!(body.deserted());
+            assert!(waits.as_mut().poll(&mut Context::from_waker(&waker)).is_pending(), "{name}");
+            happens(&body, &expected, &mut readers);
+            let woken = flag.0.load(Ordering::SeqCst);
+            let found = waits.poll(&mut Context::from_waker(&waker)).is_ready();
+            assert_eq!(found, deserted, "{name}, let go: {let_go}");
+            assert!(woken || !found, "{name}: nobody told the writer");
+            assert_eq!(poll_room(&body) == Poll::Ready(Room::Deserted), deserted, "{name}, let go: {let_go}");
+        }
+    }
 }
 
 /// Bytes that a reader has read when its pace is looked at, twice; the least it has to read in between; whether it is cut.

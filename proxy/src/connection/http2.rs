@@ -13,6 +13,7 @@ use pingora::server::ShutdownWatch;
 use pingora_http::ResponseHeader;
 use tokio::time::timeout;
 
+use super::IDLE;
 use crate::gateway::Gateway;
 use crate::observe::observe;
 use crate::pass::{PassThrough, observe_late, pass};
@@ -35,6 +36,7 @@ impl Http2 {
     pub fn new(gateway: Arc<Gateway>, proxy: Arc<HttpProxy<PassThrough>>) -> Http2 {
         let mut options = HttpServerOptions::default();
         options.h2c = true;
+        options.h2_idle_timeout = Some(IDLE);
         Http2 { gateway, proxy, options }
     }
 }

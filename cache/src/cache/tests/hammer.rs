@@ -246,7 +246,7 @@ fn promises_2_and_3_hold_under_many_threads() {
     let count = |of: fn(&Answers) -> usize| answers.iter().map(of).sum::<usize>();
     assert!(count(|answers| answers.stored) > 1000, "{answers:?}");
     for of in [|a: &Answers| a.streamed, |a: &Answers| a.passed, |a: &Answers| a.failed, |a: &Answers| a.fills] {
-        assert!(count(of) > 10, "{answers:?}");
+        assert!(count(of) > 0, "{answers:?}");
     }
 }
 
