@@ -10,6 +10,11 @@ use tokio::sync::{Notify, watch};
 /// How much of a body that will not be kept may wait for its slowest reader, in bytes.
 const WINDOW: u64 = 1 << 20;
 
+/// Pieces shorter than this are put together, up to `TAIL` bytes: a body that comes byte by byte would otherwise take many
+/// times its length.
+const SMALL: usize = 4 * 1024;
+const TAIL: usize = 16 * 1024;
+
 /// The body ended before it was whole, or its reader was too slow for a body that is not kept.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Cut;
@@ -37,6 +42,8 @@ pub struct GrowingBody {
 struct State {
     /// Pieces with the offset of their first byte.
     pieces: VecDeque<(u64, Bytes)>,
+    /// What follows the last of them.
+    tail: BytesMut,
     length: u64,
     end: Option<End>,
     /// Set once the body will not be stored: what every reader has passed is dropped.
@@ -79,8 +86,7 @@ impl GrowingBody {
     /// A reader at the first byte; none when the first byte is already gone.
     pub fn reader(self: &Arc<Self>) -> Option<BodyReader> {
         let mut state = self.lock();
-        let begins = state.pieces.front().map_or(state.length, |(offset, _)| *offset);
-        if begins > 0 {
+        if state.begins() > 0 {
             return None;
         }
         let id = state.next_reader;
@@ -96,9 +102,7 @@ impl GrowingBody {
             return;
         }
         let mut state = self.lock();
-        let offset = state.length;
-        state.length += piece.len() as u64;
-        state.pieces.push_back((offset, piece));
+        state.push(piece);
         drop(state);
         self.grown.send_replace(());
     }
@@ -167,6 +171,7 @@ impl GrowingBody {
         if let Some(bytes) = stored {
             debug_assert!(bytes.len() as u64 >= state.length, "the stored body begins with what was read");
             state.length = bytes.len() as u64;
+            state.tail = BytesMut::new();
             state.pieces.clear();
             state.pieces.push_back((0, bytes));
         }
@@ -185,15 +190,14 @@ impl GrowingBody {
     /// Everything so far and `last`, in one piece.
     pub fn assemble(&self, last: Bytes) -> Bytes {
         let state = self.lock();
-        match state.pieces.front() {
-            None => return last,
-            Some((_, only)) if state.pieces.len() == 1 && last.is_empty() => return only.clone(),
-            Some(_) => {}
+        if state.length == 0 {
+            return last;
         }
         let mut whole = BytesMut::with_capacity(usize::try_from(state.length).unwrap_or_default() + last.len());
         for (_, piece) in &state.pieces {
             whole.extend_from_slice(piece);
         }
+        whole.extend_from_slice(&state.tail);
         whole.extend_from_slice(&last);
         whole.freeze()
     }
@@ -217,6 +221,9 @@ impl GrowingBody {
         while state.pieces.front().is_some_and(|(offset, piece)| offset + piece.len() as u64 <= reached) {
             state.pieces.pop_front();
         }
+        if reached == state.length {
+            state.tail.clear();
+        }
     }
 
     /// The state is plain data and every change to it is complete, so a panic elsewhere leaves it usable.
@@ -228,11 +235,49 @@ impl GrowingBody {
 impl State {
     /// Bytes that wait for a reader.
     fn held(&self) -> u64 {
-        self.pieces.front().map_or(0, |(offset, _)| self.length - offset)
+        self.length - self.begins()
+    }
+
+    /// The offset of the first byte that is still there.
+    fn begins(&self) -> u64 {
+        self.pieces.front().map_or(self.tail_begins(), |(offset, _)| *offset)
+    }
+
+    fn tail_begins(&self) -> u64 {
+        self.length - self.tail.len() as u64
+    }
+
+    fn push(&mut self, piece: Bytes) {
+        let length = piece.len();
+        if length < SMALL {
+            self.tail.extend_from_slice(&piece);
+            self.length += length as u64;
+            if self.tail.len() >= TAIL {
+                self.seal();
+            }
+            return;
+        }
+        self.seal();
+        self.pieces.push_back((self.length, piece));
+        self.length += length as u64;
+    }
+
+    /// Makes a piece of the tail.
+    fn seal(&mut self) {
+        if !self.tail.is_empty() {
+            let begin = self.tail_begins();
+            self.pieces.push_back((begin, self.tail.split().freeze()));
+        }
     }
 
     /// The bytes from `offset` to the end of the piece that holds it.
     fn from(&self, offset: u64) -> Option<Bytes> {
+        if offset >= self.tail_begins() {
+            let skip = usize::try_from(offset - self.tail_begins()).ok()?;
+            let rest = self.tail.get(skip..).filter(|rest| !rest.is_empty())?;
+            // Copied, so that it may go on growing.
+            return Some(Bytes::copy_from_slice(rest));
+        }
         let at = self.pieces.partition_point(|(begin, _)| *begin <= offset).checked_sub(1)?;
         let (begin, piece) = self.pieces.get(at)?;
         let skip = usize::try_from(offset - begin).ok()?;

@@ -94,6 +94,11 @@ impl<F: Clone> Fill<F> {
         self.hold.flight.join()
     }
 
+    /// Waits until nobody waits for it any more. A fill that has not been asked for yet need not be then.
+    pub async fn deserted(&self) {
+        self.hold.flight.deserted().await;
+    }
+
     /// The old response, whose validators the fetch may use.
     pub fn old(&self) -> Option<&Arc<StoredResponse>> {
         self.old.as_ref()

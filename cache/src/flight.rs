@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use tokio::sync::watch;
+use tokio::sync::{Notify, watch};
 
 use crate::stored::{StoredResponse, age_value};
 use crate::{BodyReader, CacheKey, DeclineReason, GrowingBody, Moment, ResponseHead, Variant};
@@ -67,16 +67,33 @@ pub(crate) enum Progress<F> {
 pub(crate) struct Flight<F> {
     progress: watch::Sender<Progress<F>>,
     waiters: Arc<AtomicUsize>,
+    /// Told when the last of them leaves.
+    left: Notify,
 }
 
 impl<F: Clone> Flight<F> {
     pub(crate) fn new() -> Arc<Flight<F>> {
-        Arc::new(Flight { progress: watch::Sender::new(Progress::Asking), waiters: Arc::default() })
+        Arc::new(Flight {
+            progress: watch::Sender::new(Progress::Asking),
+            waiters: Arc::default(),
+            left: Notify::new(),
+        })
     }
 
     /// Counts those who wait.
     pub(crate) fn waiters(&self) -> Arc<AtomicUsize> {
         Arc::clone(&self.waiters)
+    }
+
+    /// Waits until nobody waits any more.
+    pub(crate) async fn deserted(&self) {
+        loop {
+            let left = self.left.notified();
+            if self.waiters.load(Ordering::Acquire) == 0 {
+                return;
+            }
+            left.await;
+        }
     }
 
     pub(crate) fn publish(&self, progress: Progress<F>) {
@@ -137,7 +154,9 @@ impl<F: Clone> Waiter<F> {
 
 impl<F> Drop for Waiter<F> {
     fn drop(&mut self) {
-        self.flight.waiters.fetch_sub(1, Ordering::AcqRel);
+        if self.flight.waiters.fetch_sub(1, Ordering::AcqRel) == 1 {
+            self.flight.left.notify_one();
+        }
         if let Progress::Streaming(streaming) = &*self.flight.progress.borrow() {
             streaming.body.look_again();
         }

@@ -93,14 +93,22 @@ enum Piece {
 }
 
 impl Fetch {
-    /// Visitors' fetches queue for their turn; what is over the limit waits no longer than the fetch may take.
+    /// Visitors' fetches queue for their turn, as long as there is somebody who waits, and no longer than the fetch may take.
     async fn run_as_miss(&self, fill: Fill<Failure>) {
-        match timeout_at(self.deadline, self.route.upstream.fetches.acquire()).await {
-            Ok(Ok(_permit)) => {
+        let upstream = &self.route.upstream;
+        let Some(_place) = upstream.queue_place() else { return self.fail(fill, Failure::Crowded) };
+        let permit = tokio::select! {
+            biased;
+            permit = timeout_at(self.deadline, upstream.fetches.acquire()) => permit,
+            // Nothing was asked yet, so nothing is stopped.
+            () = fill.deserted() => return,
+        };
+        match permit {
+            Ok(Ok(_permit)) if Instant::now() < self.deadline => {
                 self.run(fill).await;
             }
             // The semaphore is never closed, so only the time can have run out.
-            Ok(Err(_)) | Err(_) => self.fail(fill, Failure::MaxDuration),
+            Ok(Ok(_) | Err(_)) | Err(_) => self.fail(fill, Failure::MaxDuration),
         }
     }
 

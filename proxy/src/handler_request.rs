@@ -108,3 +108,6 @@ fn text(value: std::fmt::Arguments<'_>) -> HeaderValue {
     let _ = text.write_fmt(value);
     HeaderValue::from_str(&text).unwrap_or_else(|_| HeaderValue::from_static("0"))
 }
+
+#[cfg(test)]
+mod tests;

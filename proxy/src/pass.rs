@@ -11,8 +11,7 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use evergate_cache::Moment;
 use http::header::{
-    CACHE_CONTROL, CONTENT_LENGTH, COOKIE, DATE, ETAG, EXPECT, EXPIRES, FORWARDED, HOST, LAST_MODIFIED,
-    TRANSFER_ENCODING, UPGRADE,
+    CACHE_CONTROL, CONTENT_LENGTH, COOKIE, DATE, ETAG, EXPECT, EXPIRES, HOST, LAST_MODIFIED, TRANSFER_ENCODING, UPGRADE,
 };
 use http::{HeaderName, HeaderValue, Method, StatusCode};
 use pingora::apps::{HttpServerApp, ReusedHttpStream};
@@ -49,6 +48,7 @@ pub struct Carried {
     begun: Moment,
     asked: Option<Moment>,
     attempts: u32,
+    forgiven: bool,
     fetched: Fetched,
     status: Option<StatusCode>,
 }
@@ -110,14 +110,19 @@ impl ProxyHttp for PassThrough {
             begun: self.gateway.clock.now(),
             asked: None,
             attempts: 0,
+            forgiven: false,
             fetched: Fetched::Pending,
             status: None,
         }
     }
 
-    async fn early_request_filter(&self, session: &mut Session, _carried: &mut Carried) -> pingora::Result<()> {
+    async fn early_request_filter(&self, session: &mut Session, carried: &mut Carried) -> pingora::Result<()> {
         // A visitor who sends slowly is the leash's business too; one who reads slowly is not.
         session.set_read_timeout(None);
+        // HTTP/1.0 knows no interim answers (RFC 9110 section 15.2).
+        session.set_ignore_info_resp(
+            carried.passage.as_ref().is_some_and(|decided| decided.1.protocol == Protocol::Http10),
+        );
         session.set_write_timeout(Some(SLOWEST_WRITE));
         Ok(())
     }
@@ -149,6 +154,22 @@ impl ProxyHttp for PassThrough {
             carried.attempts += 1;
             error.set_retry(true);
         }
+        error
+    }
+
+    fn error_while_proxy(
+        &self,
+        _peer: &HttpPeer,
+        session: &mut Session,
+        mut error: Box<Error>,
+        carried: &mut Carried,
+        reused: bool,
+    ) -> Box<Error> {
+        // A kept connection that turns out to be closed says nothing about the handler: once, that is forgiven. Not more
+        // often, because a request that makes its handler hang up would be sent on every connection there is.
+        let again = reused && !carried.forgiven && session.req_header().method.is_idempotent();
+        carried.forgiven |= reused;
+        error.retry.decide_reuse(again && !session.as_ref().retry_buffer_truncated());
         error
     }
 
@@ -380,12 +401,11 @@ fn undecided() -> Box<Error> {
 
 /// Fields by which handlers know the gateway and what is in front of it, and which no visitor may send.
 fn for_the_gateway_alone(name: &HeaderName) -> bool {
+    const NAMES: [&str; 4] = ["forwarded", "x-matched-path", "x-route-params", "x-now-route-matches"];
     const PREFIXES: [&str; 5] = ["x-forwarded-", "x-prerender-revalidate", "x-middleware-", "x-nextjs-", "x-invoke-"];
-    *name == X_MATCHED_PATH
-        || *name == X_ROUTE_PARAMS
-        || name.as_str() == "x-now-route-matches"
-        || *name == FORWARDED
-        || PREFIXES.iter().any(|prefix| name.as_str().starts_with(prefix))
+    // Handlers of the CGI family cannot tell an underscore from a hyphen.
+    let name = name.as_str().replace('_', "-");
+    NAMES.contains(&name.as_str()) || PREFIXES.iter().any(|prefix| name.starts_with(prefix))
 }
 
 /// Refuses what a handler's answer must not be, and leaves one length where it gave several of the same.

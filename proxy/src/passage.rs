@@ -5,7 +5,8 @@ use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use http::HeaderValue;
-use tokio::time::Instant;
+use tokio::sync::Notify;
+use tokio::time::{Instant, sleep_until};
 
 use crate::outcome::PassReason;
 use crate::snapshot::Route;
@@ -45,6 +46,8 @@ pub struct Leash {
     step: AtomicU64,
     /// Milliseconds after `start` of the last deadline that was reached; zero is none.
     reached: AtomicU64,
+    /// Told whenever the deadline moves.
+    moved: Notify,
     /// The end of it all, in milliseconds after `start`.
     end: u64,
 }
@@ -59,6 +62,7 @@ impl Leash {
             deadline: AtomicU64::new(step.min(end)),
             step: AtomicU64::new(step),
             reached: AtomicU64::new(0),
+            moved: Notify::new(),
             end,
         })
     }
@@ -70,6 +74,7 @@ impl Leash {
         let extended = |old| (old != 0).then_some(deadline);
         // It fails only where it was released.
         let _ = self.deadline.fetch_update(Ordering::AcqRel, Ordering::Acquire, extended);
+        self.moved.notify_waiters();
     }
 
     /// The visitor has taken something: the time before that was not the handler's.
@@ -80,6 +85,7 @@ impl Leash {
     /// No more deadlines, for good: the connection has left HTTP.
     pub fn release(&self) {
         self.deadline.store(0, Ordering::Release);
+        self.moved.notify_waiters();
     }
 
     /// Whether the connection has left HTTP.
@@ -111,16 +117,23 @@ impl Leash {
 
     /// Waits for the deadline, however often it moves.
     pub async fn run_out(&self) {
-        /// How often a leash without a deadline is looked at: one may come.
-        const RELEASED: Duration = Duration::from_secs(1);
         loop {
-            match self.deadline() {
-                None => tokio::time::sleep(RELEASED).await,
-                Some(deadline) if deadline <= Instant::now() => {
-                    self.mark_reached();
-                    return;
+            // Listened to first, looked at second: a move in between is heard.
+            let mut moved = std::pin::pin!(self.moved.notified());
+            moved.as_mut().enable();
+            let Some(deadline) = self.deadline() else {
+                moved.await;
+                continue;
+            };
+            tokio::select! {
+                biased;
+                () = moved => {}
+                () = sleep_until(deadline) => {
+                    if self.deadline() == Some(deadline) {
+                        self.mark_reached();
+                        return;
+                    }
                 }
-                Some(deadline) => tokio::time::sleep_until(deadline).await,
             }
         }
     }
@@ -138,3 +151,6 @@ pub enum Reached {
 fn milliseconds(time: Duration) -> u64 {
     u64::try_from(time.as_millis()).unwrap_or(u64::MAX).max(1)
 }
+
+#[cfg(test)]
+mod tests;

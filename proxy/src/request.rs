@@ -71,8 +71,11 @@ impl Request {
     /// An upgrade to HTTP/2 in cleartext is none: it was withdrawn (RFC 9113 section 3.1), and a handler that agreed would
     /// take every later request past the gateway.
     pub fn wants_upgrade(&self) -> bool {
-        let asks = self.headers.get_all(UPGRADE).iter().any(|line| !names_h2c(line.as_bytes()));
-        asks && self.headers.get_all(CONNECTION).iter().any(|line| lists(line.as_bytes(), b"upgrade"))
+        let mut protocols = self.headers.get_all(UPGRADE).iter().peekable();
+        // HTTP/1.0 cannot, and HTTP/2 does it in another way.
+        let asks = self.protocol == Protocol::Http11 && protocols.peek().is_some();
+        asks && protocols.all(|line| !names_h2c(line.as_bytes()))
+            && self.headers.get_all(CONNECTION).iter().any(|line| lists(line.as_bytes(), b"upgrade"))
     }
 }
 
@@ -96,3 +99,6 @@ fn names_h2c(line: &[u8]) -> bool {
 pub fn lists(line: &[u8], token: &[u8]) -> bool {
     line.split(|byte| *byte == b',').any(|item| item.trim_ascii().eq_ignore_ascii_case(token))
 }
+
+#[cfg(test)]
+mod tests;

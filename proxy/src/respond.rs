@@ -15,7 +15,7 @@ use crate::outcome::Outcome;
 /// What is told with answers that nobody may keep.
 pub const NO_STORE: HeaderValue = HeaderValue::from_static("private, no-cache, no-store, max-age=0, must-revalidate");
 
-/// How long a visitor may take to read what is sent to it without any progress.
+/// How long a visitor may take to read a step of 64 KiB of what is sent to it.
 pub const SLOWEST_WRITE: Duration = Duration::from_secs(60);
 
 /// Fields with which handlers tag answers: for the gateway, not for visitors.
@@ -196,3 +196,6 @@ impl Notice {
 pub fn date(now: SystemTime) -> HeaderValue {
     HeaderValue::from_str(&httpdate::fmt_http_date(now)).unwrap_or_else(|_| HeaderValue::from_static(""))
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,6 +1,6 @@
 //! One request, whichever protocol brought it: a request in, a response out through a [`Responder`].
 //!
-//! The five answers of the look-up are the one match in [`Serving::look_up`]. Requests that the cache has no part in come
+//! The five answers of the look-up are the one match in `Serving::look_up`. Requests that the cache has no part in come
 //! back as [`Served::Pass`].
 
 use std::borrow::Cow;

@@ -118,7 +118,7 @@ fn unreserved(byte: u8) -> bool {
 }
 
 /// What a path may hold as it is beside the unreserved: sub-delims, `:`, `@` and the slash.
-fn allowed(byte: u8) -> bool {
+pub(crate) fn allowed(byte: u8) -> bool {
     unreserved(byte)
         || matches!(
             byte,

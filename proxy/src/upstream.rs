@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use http::HeaderValue;
 use pingora::upstreams::peer::HttpPeer;
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, SemaphorePermit};
 use tokio::time::Instant;
 
 use crate::config;
@@ -15,6 +15,9 @@ use crate::failure::Failure;
 
 /// How long the addresses of a server's name are believed.
 const RESOLUTION_LIFE: Duration = Duration::from_secs(10);
+
+/// How many fills may wait for their turn for each that may run; beyond that visitors are told to come back.
+const QUEUE_PER_FETCH: usize = 16;
 
 /// A handler service: one or several servers that answer alike.
 #[derive(Debug)]
@@ -30,6 +33,8 @@ pub struct Upstream {
     pub retries: u32,
     /// Fills that visitors wait for.
     pub fetches: Arc<Semaphore>,
+    /// Fills that run or wait for their turn.
+    queue: Semaphore,
     /// Refreshes behind the visitors' backs.
     pub refreshes: Arc<Semaphore>,
 }
@@ -57,6 +62,7 @@ impl Upstream {
             timeouts: settings.timeouts,
             retries: settings.retries,
             fetches: Arc::new(Semaphore::new(settings.max_concurrent_fetches.get())),
+            queue: Semaphore::new(settings.max_concurrent_fetches.get().saturating_mul(QUEUE_PER_FETCH)),
             refreshes: Arc::new(Semaphore::new(max_concurrent_refreshes)),
         }
     }
@@ -69,6 +75,11 @@ impl Upstream {
     pub fn next_server(&self) -> Result<&Server, Failure> {
         let turn = self.next.fetch_add(1, Ordering::Relaxed);
         self.servers.get(turn % self.servers.len().max(1)).ok_or(Failure::Connect)
+    }
+
+    /// A place among the fills that run or wait for their turn; none when all are taken.
+    pub fn queue_place(&self) -> Option<SemaphorePermit<'_>> {
+        self.queue.try_acquire().ok()
     }
 
     /// The name under which handlers are asked, where the configuration gives one.
@@ -123,3 +134,6 @@ impl Server {
         resolved.filter(|(_, until)| Instant::now() < *until).map(|(address, _)| address)
     }
 }
+
+#[cfg(test)]
+mod tests;

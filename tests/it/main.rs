@@ -37,6 +37,8 @@ mod privacy;
 #[cfg(test)]
 mod protocol;
 #[cfg(test)]
+mod queue;
+#[cfg(test)]
 mod stale;
 #[cfg(test)]
 mod streaming;

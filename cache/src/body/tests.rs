@@ -9,7 +9,7 @@ use std::task::{Context, Poll, Wake, Waker};
 use bytes::Bytes;
 use proptest::prelude::*;
 
-use super::{BodyReader, Cut, GrowingBody, Room, WINDOW};
+use super::{BodyReader, Cut, GrowingBody, Room, SMALL, TAIL, WINDOW};
 
 /// Remembers that it was woken.
 #[derive(Default)]
@@ -58,7 +58,8 @@ fn drain(reader: &mut BodyReader) -> (Vec<u8>, End) {
 }
 
 fn held(body: &GrowingBody) -> u64 {
-    body.lock().pieces.iter().map(|(_, piece)| piece.len() as u64).sum()
+    let state = body.lock();
+    state.pieces.iter().map(|(_, piece)| piece.len() as u64).sum::<u64>() + state.tail.len() as u64
 }
 
 fn of(length: u64) -> Bytes {
@@ -224,18 +225,19 @@ fn there_is_room_below_the_window() {
 
 #[test]
 fn what_everyone_has_read_is_dropped_once_it_is_let_go() {
+    const PIECE: u64 = SMALL as u64;
     let body = GrowingBody::new();
     let [mut fast, mut slow] = [body.reader().unwrap(), body.reader().unwrap()];
-    for piece in ["ab", "cd", "ef"] {
-        body.push(Bytes::from_static(piece.as_bytes()));
+    for _ in 0..3 {
+        body.push(of(PIECE));
     }
     drain(&mut fast);
-    assert_eq!(held(&body), 6, "kept while it may be stored");
+    assert_eq!(held(&body), 3 * PIECE, "kept while it may be stored");
     body.let_go();
-    assert_eq!(held(&body), 6, "the slow reader needs it all");
+    assert_eq!(held(&body), 3 * PIECE, "the slow reader needs it all");
     assert!(body.reader().is_some(), "the first byte is still there");
-    assert_eq!(poll(&mut slow), Poll::Ready(Ok(Some("ab".into()))));
-    assert_eq!(held(&body), 4);
+    assert_eq!(poll(&mut slow), Poll::Ready(Ok(Some(of(PIECE)))));
+    assert_eq!(held(&body), 2 * PIECE);
     assert!(body.reader().is_none(), "the first byte is gone");
     body.push("gh".into());
     drop(slow);
@@ -245,6 +247,21 @@ fn what_everyone_has_read_is_dropped_once_it_is_let_go() {
     assert!(body.reader().is_none(), "nothing is held, but something was sent");
     body.finish(None);
     assert_eq!(drain(&mut fast), (Vec::new(), End::Whole));
+}
+
+#[test]
+fn small_pieces_are_put_together() {
+    let body = GrowingBody::new();
+    let mut reader = body.reader().unwrap();
+    for count in 1..=3 * TAIL as u64 {
+        body.push(Bytes::from_static(b"x"));
+        assert_eq!(poll(&mut reader), Poll::Ready(Ok(Some("x".into()))), "each is there at once");
+        assert_eq!(held(&body), count);
+    }
+    assert_eq!(body.lock().pieces.len(), 3);
+    let mut late = body.reader().unwrap();
+    body.finish(None);
+    assert_eq!(drain(&mut late), (vec![b'x'; 3 * TAIL], End::Whole));
 }
 
 #[test]
@@ -316,11 +333,12 @@ fn a_body_that_nobody_reads_is_deserted() {
 /// Bytes that a reader has read when its pace is looked at, twice; the least it has to read in between; whether it is cut.
 #[test]
 fn readers_that_hold_the_writer_back_are_cut() {
+    const PIECE: u64 = SMALL as u64;
     let cases = [
-        // Pieces of ten bytes; thirty are there.
+        // Three pieces are there.
         ("reads nothing", 0, 0, 1, true),
-        ("reads too little", 0, 1, 11, true),
-        ("reads enough", 0, 1, 10, false),
+        ("reads too little", 0, 1, PIECE + 1, true),
+        ("reads enough", 0, 1, PIECE, false),
         ("reads all there is", 3, 0, 100, false),
         ("has read before, and nothing since", 2, 0, 1, true),
     ];
@@ -329,7 +347,7 @@ fn readers_that_hold_the_writer_back_are_cut() {
         let mut reader = body.reader().unwrap();
         let mut other = body.reader().unwrap();
         for _ in 0..3 {
-            body.push(of(10));
+            body.push(of(PIECE));
         }
         body.let_go();
         drain(&mut other);

@@ -42,6 +42,9 @@ fn every_part_makes_another_key() {
         ("path and query", KeyParts { path: "/postspage=1", query: None, ..PARTS }),
         ("query as cookies", KeyParts { query: Some("theme=dark"), cookies: Some(b"page=1"), ..PARTS }),
         ("generation and upstream", KeyParts { generation: "g", upstream: "1demo", ..PARTS }),
+        // What looks like the border between two parts is none.
+        ("a border in the upstream", KeyParts { upstream: "demo\u{1}x", ..PARTS }),
+        ("a border in the generation", KeyParts { generation: "g1\u{1}demo", upstream: "x", ..PARTS }),
     ];
     for (at, (changed, parts)) in keys.iter().enumerate() {
         for (before, other) in &keys[..at] {

@@ -1,5 +1,6 @@
 //! Patterns: configured paths in the conventions of the Next.js file system.
 
+use crate::target::allowed;
 use std::fmt;
 
 #[cfg(test)]
@@ -300,7 +301,7 @@ fn static_text(text: &str) -> Result<String, PatternError> {
             return Err(PatternError::BadCharacter);
         }
         let unreserved = value.is_ascii_alphanumeric() || b"-._~".contains(&value);
-        let plain = byte != b'%' && value.is_ascii_graphic();
+        let plain = byte != b'%' && allowed(value);
         if unreserved || plain {
             out.push(char::from(value));
         } else {

@@ -37,11 +37,17 @@ pub(super) fn duration(node: &Node) -> Result<Duration, Expected> {
     }
 }
 
+/// Shortest time that can be waited for.
+const SHORTEST: Duration = Duration::from_millis(1);
+
 /// Reads a duration that cannot be zero.
 pub(super) fn positive_duration(node: &Node) -> Result<Duration, Expected> {
     let duration = duration(node)?;
     if duration.is_zero() {
         return Err(Expected::from("a duration longer than 0"));
+    }
+    if duration < SHORTEST {
+        return Err(Expected::from("a duration of at least 1ms"));
     }
     Ok(duration)
 }

@@ -229,7 +229,7 @@ fn vary(node: &Node) -> Result<HeaderName, Expected> {
         "host" => Err("another header: to tell hosts apart, list them in `hosts`".into()),
         "cookie" => Err("another header: to tell cookies apart, name them in `cookies`".into()),
         "authorization" => Err("another header: with it requests pass, see `authorization: pass | strip`".into()),
-        text if NOT_FOR_VARY.contains(&text) => {
+        text if NOT_FOR_VARY.contains(&text) || GATEWAYS_OWN.iter().any(|prefix| text.starts_with(prefix)) => {
             Err("a header about the answer that is wanted; this one is the connection's or the gateway's".into())
         }
         _ => Ok(name),
@@ -267,6 +267,18 @@ const HEADERS: &str = "a list of names of request headers (`[accept-language]`, 
 
 /// Headers of the connection (RFC 9110 section 7.6.1) and of the message, those that the gateway
 /// answers itself, and those that it writes.
+/// How the names begin that only the gateway says to handlers.
+const GATEWAYS_OWN: [&str; 8] = [
+    "x-forwarded-",
+    "x-matched-path",
+    "x-route-params",
+    "x-now-route-matches",
+    "x-prerender-revalidate",
+    "x-middleware-",
+    "x-nextjs-",
+    "x-invoke-",
+];
+
 const NOT_FOR_VARY: &[&str] = &[
     "connection",
     "keep-alive",

@@ -35,11 +35,12 @@ enum State {
     /// After the data of a chunk: CR, then LF.
     DataEnd,
     DataEndLf,
-    /// In the trailer section: bytes so far, bytes of the current line, whether its CR was read.
+    /// In the trailer section: bytes so far, bytes of the current line, whether its CR was read, whether its colon was.
     Trailer {
         all: usize,
         line: usize,
         cr: bool,
+        colon: bool,
     },
     /// The message is over.
     Done,
@@ -137,21 +138,25 @@ impl State {
             {
                 Ok(State::Extension { size, line: line + 1 })
             }
-            (State::SizeEnd { size: 0 }, b'\n') => Ok(State::Trailer { all: 0, line: 0, cr: false }),
+            (State::SizeEnd { size: 0 }, b'\n') => Ok(State::Trailer { all: 0, line: 0, cr: false, colon: false }),
             (State::SizeEnd { size }, b'\n') => Ok(after(size, Then::ChunkEnd)),
             (State::DataEnd, b'\r') => Ok(State::DataEndLf),
             (State::DataEndLf, b'\n') => Ok(State::Size { size: 0, digits: 0, line: 0 }),
             (State::Trailer { line: 0, cr: true, .. }, b'\n') => Ok(State::Done),
-            (State::Trailer { all, cr: true, .. }, b'\n') => Ok(State::Trailer { all: all + 1, line: 0, cr: false }),
-            (State::Trailer { all, line, cr: false }, b'\r') => Ok(State::Trailer { all: all + 1, line, cr: true }),
-            (State::Trailer { all, line, cr: false }, byte)
-                if all < MAX_TRAILERS && (byte == b'\t' || !byte.is_ascii_control()) =>
+            (State::Trailer { all, cr: true, .. }, b'\n') => {
+                Ok(State::Trailer { all: all + 1, line: 0, cr: false, colon: false })
+            }
+            // The empty line ends the section; any other is a field, with a name and a colon.
+            (State::Trailer { all, line, cr: false, colon }, b'\r') if colon || line == 0 => {
+                Ok(State::Trailer { all: all + 1, line, cr: true, colon })
+            }
+            (State::Trailer { all, line, cr: false, colon: false }, b':') if line > 0 && all < MAX_TRAILERS => {
+                Ok(State::Trailer { all: all + 1, line: line + 1, cr: false, colon: true })
+            }
+            (State::Trailer { all, line, cr: false, colon }, byte)
+                if all < MAX_TRAILERS && (is_token(byte) || colon && (byte == b'\t' || !byte.is_ascii_control())) =>
             {
-                // A folded trailer line would continue the one before it.
-                if line == 0 && matches!(byte, b' ' | b'\t') {
-                    return Err(Malformed);
-                }
-                Ok(State::Trailer { all: all + 1, line: line + 1, cr: false })
+                Ok(State::Trailer { all: all + 1, line: line + 1, cr: false, colon })
             }
             (
                 State::Size { .. }
@@ -167,6 +172,11 @@ impl State {
             ) => Err(Malformed),
         }
     }
+}
+
+/// What a field name may hold (RFC 9110 section 5.6.2).
+fn is_token(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte)
 }
 
 #[cfg(test)]

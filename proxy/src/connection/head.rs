@@ -163,7 +163,7 @@ fn request_line(line: &[u8]) -> Result<(Method, &str, Protocol), Refusal> {
     else {
         return Err(Refusal::RequestLine);
     };
-    if target.len() > MAX_TARGET {
+    if target.len() > MAX_TARGET || line.len() > MAX_REQUEST_LINE {
         return Err(Refusal::TargetTooLong);
     }
     let protocol = match version {

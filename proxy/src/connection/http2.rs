@@ -1,11 +1,13 @@
 //! HTTP/2: streams come through the framework's session and are served the same way.
 
 use std::sync::Arc;
+use std::time::SystemTime;
 
 use async_trait::async_trait;
 use bytes::Bytes;
 use evergate_cache::Scheme;
 use http::Method;
+use http::header::CONTENT_LENGTH;
 use pingora::apps::{HttpServerApp, HttpServerOptions, ReusedHttpStream};
 use pingora::protocols::http::ServerSession;
 use pingora::proxy::HttpProxy;
@@ -14,12 +16,14 @@ use pingora_http::ResponseHeader;
 use tokio::time::timeout;
 
 use super::IDLE;
+use super::head::{MAX_FIELDS, MAX_TARGET, Refusal};
 use crate::gateway::Gateway;
 use crate::observe::observe;
+use crate::outcome::{Answered, Outcome};
 use crate::pass::{PassThrough, observe_late, pass};
 use crate::request::{BodyPresence, HOST_FIELD, Protocol, Request};
-use crate::respond::{Framing, Gone, Head, Responder, SLOWEST_WRITE};
-use crate::serve::{Served, serve};
+use crate::respond::{Framing, Gone, Head, Notice, Responder, SLOWEST_WRITE};
+use crate::serve::{Record, Served, serve};
 
 /// How much of a body is written at once.
 const STEP: usize = 64 * 1024;
@@ -51,7 +55,10 @@ impl HttpServerApp for Http2 {
         let begun = self.gateway.clock.now();
         let request = request(&mut session);
         let mut responder = Http2Responder::new(&mut session, &request);
-        let served = serve(&self.gateway, &request, &mut responder).await;
+        let served = match refusal(&request) {
+            Some(refusal) => refuse(&refusal, begun.wall, &mut responder).await,
+            None => serve(&self.gateway, &request, &mut responder).await,
+        };
         let (sent, ended) = (responder.sent, responder.ended);
         match served {
             Served::Done(record) => {
@@ -98,6 +105,24 @@ fn request(session: &mut ServerSession) -> Request {
         scheme: Scheme::Http,
         protocol: Protocol::Http2,
     }
+}
+
+/// What HTTP/1.1 is refused for and the framework lets pass: heads beyond the limits, and lengths that repeat.
+fn refusal(request: &Request) -> Option<Refusal> {
+    if request.target.len() > MAX_TARGET {
+        return Some(Refusal::TargetTooLong);
+    }
+    if request.headers.len() > MAX_FIELDS {
+        return Some(Refusal::HeadTooLarge);
+    }
+    (request.headers.get_all(CONTENT_LENGTH).iter().count() > 1).then_some(Refusal::Length)
+}
+
+async fn refuse(refusal: &Refusal, now: SystemTime, responder: &mut Http2Responder<'_>) -> Served {
+    let outcome = Outcome::Answered(Answered::Refused);
+    let notice = Notice::new(refusal.status(), &refusal.to_string(), now);
+    let sent = notice.send(responder, &outcome).await;
+    Served::Done(Record { route: None, outcome, status: sent.ok().map(|()| notice.status) })
 }
 
 /// A response on an HTTP/2 stream.
@@ -185,7 +210,7 @@ fn header(head: &Head<'_>, framing: Framing) -> pingora::Result<ResponseHeader> 
         header.append_header(name.clone(), value.clone())?;
     }
     if let Framing::Length(length) = framing {
-        header.insert_header(http::header::CONTENT_LENGTH, length.to_string())?;
+        header.insert_header(CONTENT_LENGTH, length.to_string())?;
     }
     let mut scratch = String::new();
     let mut failed = None;

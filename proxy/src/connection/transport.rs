@@ -34,6 +34,9 @@ const READ_AHEAD: usize = 64 * 1024;
 /// How much is read at once.
 const READ_STEP: usize = 8 * 1024;
 
+/// How much is written within one patience.
+const WRITE_STEP: usize = 64 * 1024;
+
 /// How HTTP/2 begins (RFC 9113 section 3.4).
 const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 
@@ -181,15 +184,29 @@ impl Transport {
         whole
     }
 
-    /// Writes all of `first` and then all of `second`, each step of progress within `patience`.
+    /// Writes all of `first` and then all of `second`, each step of 64 KiB within `patience`: who reads more slowly
+    /// is cut, because what is sent is held in memory until then.
     pub async fn write_both(&mut self, mut first: &[u8], mut second: &[u8], patience: Duration) -> io::Result<()> {
         while !first.is_empty() || !second.is_empty() {
-            let slices = [io::IoSlice::new(first), io::IoSlice::new(second)];
-            let written = match timeout(patience, self.socket.write_vectored(&slices)).await {
-                Ok(Ok(0)) => return Err(io::ErrorKind::WriteZero.into()),
+            let (now, later) = first.split_at(first.len().min(WRITE_STEP));
+            let room = if later.is_empty() { WRITE_STEP } else { 0 };
+            let (then, rest) = second.split_at(second.len().min(room));
+            match timeout(patience, self.write_step(now, then)).await {
                 Ok(written) => written?,
                 Err(_) => return Err(io::ErrorKind::TimedOut.into()),
-            };
+            }
+            (first, second) = (later, rest);
+        }
+        Ok(())
+    }
+
+    async fn write_step(&mut self, mut first: &[u8], mut second: &[u8]) -> io::Result<()> {
+        while !first.is_empty() || !second.is_empty() {
+            let slices = [io::IoSlice::new(first), io::IoSlice::new(second)];
+            let written = self.socket.write_vectored(&slices).await?;
+            if written == 0 {
+                return Err(io::ErrorKind::WriteZero.into());
+            }
             let from_first = written.min(first.len());
             first = &first[from_first..];
             second = &second[written - from_first..];

@@ -1,1 +1,328 @@
-//! Rules as tables.
+//! Which route a path belongs to, and what its dynamic segments stand for. The files under `vectors` are rows of the tests of
+//! Next.js 16.2.2, each with its source; of `route_sort_flat` those whose list is a table that Next.js accepts.
+
+use std::collections::BTreeSet;
+
+use proptest::prelude::*;
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use super::RouteTable;
+use crate::config::{RoutePattern, Segment};
+use crate::target::Target;
+
+fn patterns<T: AsRef<str>>(texts: &[T]) -> Vec<RoutePattern> {
+    texts.iter().map(|text| RoutePattern::parse(text.as_ref()).unwrap()).collect()
+}
+
+/// The place of the route that a path belongs to, and its parameters.
+fn found(patterns: &[RoutePattern], path: &str) -> Option<(usize, Value)> {
+    let table = RouteTable::new(patterns);
+    let target = Target::parse(path).unwrap();
+    let matched = table.find(target.matched_path())?;
+    Some((matched.route, serde_json::from_str(&matched.params_json()).unwrap()))
+}
+
+#[test]
+fn the_most_specific_route_wins_whatever_the_order() {
+    let routes = [
+        "/[[...rest]]",
+        "/blog/[...slug]",
+        "/[lang]/[page]",
+        "/[lang]/about",
+        "/blog/[slug]/edit",
+        "/blog/[slug]",
+        "/blog/new",
+        "/shop/[[...slug]]",
+        "/a/[x]/c",
+        "/[lang]/b/d",
+    ];
+    let cases = [
+        ("/", "/[[...rest]]", json!({})),
+        ("/x", "/[[...rest]]", json!({ "rest": ["x"] })),
+        ("/x/y", "/[lang]/[page]", json!({ "lang": "x", "page": "y" })),
+        ("/x/about", "/[lang]/about", json!({ "lang": "x" })),
+        ("/x/y/z", "/[[...rest]]", json!({ "rest": ["x", "y", "z"] })),
+        ("/blog", "/[[...rest]]", json!({ "rest": ["blog"] })),
+        ("/blog/new", "/blog/new", json!({})),
+        ("/blog/New", "/blog/[slug]", json!({ "slug": "New" })),
+        ("/blog/old", "/blog/[slug]", json!({ "slug": "old" })),
+        ("/blog/old/edit", "/blog/[slug]/edit", json!({ "slug": "old" })),
+        ("/blog/new/edit", "/blog/[slug]/edit", json!({ "slug": "new" })),
+        ("/blog/old/show", "/blog/[...slug]", json!({ "slug": ["old", "show"] })),
+        ("/shop", "/shop/[[...slug]]", json!({})),
+        ("/shop/a/b", "/shop/[[...slug]]", json!({ "slug": ["a", "b"] })),
+        // Back out of a branch that leads nowhere, without what was found in it.
+        ("/a/b/c", "/a/[x]/c", json!({ "x": "b" })),
+        ("/a/b/d", "/[lang]/b/d", json!({ "lang": "a" })),
+        ("/a/b", "/[lang]/[page]", json!({ "lang": "a", "page": "b" })),
+        ("/a/b/e", "/[[...rest]]", json!({ "rest": ["a", "b", "e"] })),
+    ];
+    let mut turned = routes;
+    turned.reverse();
+    for (path, route, params) in cases {
+        for order in [&routes, &turned] {
+            let (place, found) = found(&patterns(order), path).unwrap();
+            assert_eq!((order[place], &found), (route, &params), "{path}");
+        }
+    }
+}
+
+#[test]
+fn paths_that_no_route_matches() {
+    let cases: [(&[&str], &str); 10] = [
+        (&[], "/"),
+        (&["/a"], "/"),
+        (&["/"], "/a"),
+        (&["/a"], "/A"),
+        (&["/a"], "/a/b"),
+        (&["/a/b"], "/a"),
+        (&["/[x]"], "/"),
+        (&["/[...x]"], "/"),
+        (&["/a/[...x]"], "/a/"),
+        (&["/a/[x]/b"], "/a/b"),
+    ];
+    for (routes, path) in cases {
+        assert_eq!(found(&patterns(routes), path), None, "{routes:?} {path}");
+    }
+}
+
+#[test]
+fn parameters_are_decoded_by_segment() {
+    let cases = [
+        ("/[x]", "/a%2Fb", json!({ "x": "a/b" })),
+        ("/[...x]", "/a%2Fb/c", json!({ "x": ["a/b", "c"] })),
+        ("/[x]", "/%e4%bd%a0", json!({ "x": "你" })),
+        ("/[x]", "/%F0%9F%98%80", json!({ "x": "😀" })),
+        ("/[x]", "/a+b%2B", json!({ "x": "a+b+" })),
+        ("/[x]", "/%2541", json!({ "x": "%41" })),
+        ("/[x]", "/%ff", json!({ "x": "\u{fffd}" })),
+        ("/[x]", "/%22%0a%7f", json!({ "x": "\"\n\u{7f}" })),
+        ("/[名]", "/a", json!({ "名": "a" })),
+        ("/a%2Fb/[x]", "/a%2fb/c", json!({ "x": "c" })),
+    ];
+    for (route, path, expected) in cases {
+        let patterns = patterns(&[route]);
+        assert_eq!(found(&patterns, path), Some((0, expected)), "{route} {path}");
+        let table = RouteTable::new(&patterns);
+        let target = Target::parse(path).unwrap();
+        let json = table.find(target.path()).unwrap().params_json();
+        assert!(json.bytes().all(|byte| matches!(byte, b' '..=b'~')), "{json} does not fit in a header field");
+    }
+}
+
+/// A static segment is compared with requests in their normal form, so it has to be in it too.
+#[test]
+fn a_static_route_is_found_by_its_own_text() {
+    for byte in b'!'..=b'~' {
+        let texts = [format!("/x{}y", char::from(byte)), format!("/x%{byte:02X}y"), format!("/x%{byte:02x}y")];
+        for text in texts {
+            let (Ok(pattern), Ok(_)) = (RoutePattern::parse(&text), Target::parse(&text)) else { continue };
+            if pattern.segments().len() == 1 {
+                assert_eq!(found(&[pattern], &text), Some((0, json!({}))), "{text}");
+            }
+        }
+    }
+}
+
+/// A row of Next.js's tests.
+#[derive(Deserialize)]
+struct Row<I, E> {
+    id: String,
+    input: I,
+    expect: E,
+}
+
+fn rows<I: for<'a> Deserialize<'a>, E: for<'a> Deserialize<'a>>(json: &str) -> Vec<Row<I, E>> {
+    serde_json::from_str(json).unwrap()
+}
+
+#[derive(Deserialize)]
+struct Match {
+    route: String,
+    path: String,
+}
+
+#[test]
+fn route_match_vectors() {
+    let rows: Vec<Row<Match, Value>> = rows(include_str!("vectors/route_match.json"));
+    assert_eq!(rows.len(), 23);
+    for Row { id, input, expect } in rows {
+        if expect.get("error").is_some() {
+            // A broken encoding is an exception there, and a 400 here.
+            assert!(Target::parse(&input.path).is_err(), "{id}");
+            continue;
+        }
+        let found = found(&patterns(&[&input.route]), &input.path).map(|(_, params)| params);
+        assert_eq!(found, Some(expect).filter(|params| !params.is_null()), "{id}");
+    }
+}
+
+/// Paths that two patterns might share: those of the first, with the plain segments of the second where it has none.
+fn common_paths(one: &RoutePattern, other: &RoutePattern) -> Vec<String> {
+    let plain = |at: usize| match other.segments().get(at) {
+        Some(Segment::Static(text)) => text.as_str(),
+        Some(Segment::Param(_) | Segment::CatchAll(_) | Segment::OptionalCatchAll(_)) | None => "x",
+    };
+    let mut paths = vec![String::new()];
+    for (at, segment) in one.segments().iter().enumerate() {
+        let longer = |lengths: std::ops::RangeInclusive<usize>| {
+            let ends: Vec<String> =
+                lengths.map(|length| (0..length).map(|more| format!("/{}", plain(at + more))).collect()).collect();
+            paths.iter().flat_map(|path| ends.iter().map(move |end| format!("{path}{end}"))).collect()
+        };
+        paths = match segment {
+            Segment::Static(text) => paths.iter().map(|path| format!("{path}/{text}")).collect(),
+            Segment::Param(_) => longer(1..=1),
+            Segment::CatchAll(_) => longer(1..=4),
+            Segment::OptionalCatchAll(_) => longer(0..=4),
+        };
+    }
+    paths.into_iter().map(|path| if path.is_empty() { String::from("/") } else { path }).collect()
+}
+
+/// Which of two patterns wins wherever both match: -1 the first, 1 the second; none when no path shows it.
+fn order(one: &RoutePattern, other: &RoutePattern) -> Option<i32> {
+    let matches = |pattern: &RoutePattern, path: &str| found(std::slice::from_ref(pattern), path).is_some();
+    let mut shared = common_paths(one, other);
+    shared.extend(common_paths(other, one));
+    shared.retain(|path| matches(one, path) && matches(other, path));
+    let winners: BTreeSet<i32> = shared
+        .iter()
+        .flat_map(|path| {
+            let first = found(&[one.clone(), other.clone()], path).unwrap().0;
+            let turned = found(&[other.clone(), one.clone()], path).unwrap().0;
+            [if first == 0 { -1 } else { 1 }, if turned == 1 { -1 } else { 1 }]
+        })
+        .collect();
+    assert!(winners.len() <= 1, "{one} and {other} win by turns");
+    winners.first().copied()
+}
+
+#[derive(Deserialize)]
+struct Pair {
+    a: String,
+    b: String,
+}
+
+#[test]
+fn route_compare_vectors() {
+    // Spellings that our configuration refuses, and what it says to write instead.
+    let spelled = |text: &str| match text.strip_suffix('/').unwrap_or(text) {
+        "" => RoutePattern::root(),
+        text => RoutePattern::parse(text).unwrap(),
+    };
+    let rows: Vec<Row<Pair, i32>> = rows(include_str!("vectors/route_compare.json"));
+    let mut compared = 0;
+    for Row { id, input, expect } in rows {
+        let (one, other) = (spelled(&input.a), spelled(&input.b));
+        if one == other {
+            assert_eq!(expect, 0, "{id}");
+        } else if let Some(found) = order(&one, &other) {
+            assert_eq!(found, expect, "{id}");
+            compared += 1;
+        } else {
+            assert_ne!(expect, 0, "{id}");
+        }
+    }
+    assert_eq!(compared, 3, "the rows whose routes can match the same path");
+}
+
+#[derive(Deserialize)]
+struct List {
+    routes: Vec<String>,
+}
+
+#[test]
+fn route_sort_vectors() {
+    let sort: Vec<Row<List, Vec<String>>> = rows(include_str!("vectors/route_sort.json"));
+    let flat: Vec<Row<List, Vec<String>>> = rows(include_str!("vectors/route_sort_flat.json"));
+    let mut compared = 0;
+    for Row { id, input, expect } in sort.into_iter().chain(flat) {
+        let given = patterns(&input.routes);
+        let sorted = patterns(&expect);
+        assert_eq!(given.len(), sorted.len(), "{id}");
+        for (place, pattern) in sorted.iter().enumerate() {
+            // Each is found in its table, by a path of its own.
+            let own = common_paths(pattern, pattern).pop().unwrap();
+            let winner = found(&given, &own).map(|(place, _)| &given[place]);
+            assert_eq!(winner, Some(pattern), "{id}: {own}");
+            for later in &sorted[place + 1..] {
+                if let Some(found) = order(pattern, later) {
+                    assert_eq!(found, -1, "{id}: {pattern} and {later}");
+                    compared += 1;
+                }
+            }
+        }
+    }
+    assert!(compared >= 5, "only {compared} pairs can match the same path");
+}
+
+/// Patterns of few names, so that they meet.
+fn pattern() -> impl Strategy<Value = String> {
+    let segment = |at: usize| {
+        let param = format!("/[p{at}]");
+        prop_oneof![Just(String::from("/a")), Just(String::from("/b")), Just(param)]
+    };
+    let end = prop_oneof![3 => Just(""), 1 => Just("/[...c]"), 1 => Just("/[[...o]]")];
+    let segments = (segment(0), segment(1), segment(2), 0usize..4);
+    (segments, end).prop_map(|((first, second, third, length), end)| {
+        let path: String = [first, second, third].into_iter().take(length).chain([end.to_owned()]).collect();
+        if path.is_empty() { String::from("/") } else { path }
+    })
+}
+
+/// Where a pattern stands among those that match a path: plain segments first, then `[x]`, `[...x]` and `[[...x]]`.
+fn rank(pattern: &RoutePattern) -> Vec<u8> {
+    let rank = |segment: &Segment| match segment {
+        Segment::Static(_) => 0,
+        Segment::Param(_) => 1,
+        Segment::CatchAll(_) => 2,
+        Segment::OptionalCatchAll(_) => 3,
+    };
+    pattern.segments().iter().map(rank).collect()
+}
+
+/// Whether a pattern matches the segments of a path, read from left to right.
+fn fits(pattern: &[Segment], path: &[&str]) -> bool {
+    match (pattern, path) {
+        ([], []) | ([Segment::OptionalCatchAll(_)], _) | ([Segment::CatchAll(_)], [_, ..]) => true,
+        ([Segment::Static(text), pattern @ ..], [segment, path @ ..]) => text == segment && fits(pattern, path),
+        ([Segment::Param(_), pattern @ ..], [_, path @ ..]) => fits(pattern, path),
+        (_, _) => false,
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 2000, failure_persistence: None, ..ProptestConfig::default() })]
+
+    /// The tree finds what a sorted list would.
+    #[test]
+    fn the_table_is_a_sorted_list(
+        texts in proptest::collection::btree_set(pattern(), 1..8),
+        path in proptest::collection::vec(proptest::sample::select(vec!["a", "b", "c"]), 0..5),
+    ) {
+        let patterns = patterns(&texts.into_iter().collect::<Vec<_>>());
+        let expected = (0..patterns.len()).filter(|at| fits(patterns[*at].segments(), &path)).min_by_key(|at| rank(&patterns[*at]));
+        let found = found(&patterns, &format!("/{}", path.join("/"))).map(|(place, _)| place);
+        prop_assert_eq!(found, expected);
+    }
+
+    /// What the handler gets reads back as what the visitor meant, and fits in a header field.
+    #[test]
+    fn parameters_read_back(segments in proptest::collection::vec("[^/]{1,4}", 1..4)) {
+        let encode = |text: &String| text.bytes().map(|byte| format!("%{byte:02X}")).collect::<String>();
+        let path: String = segments.iter().map(|segment| format!("/{}", encode(segment))).collect();
+        // What resolves to another path is another path.
+        prop_assume!(segments.iter().all(|segment| !segment.contains(['\0', '\\']) && segment != "." && segment != ".."));
+        let patterns = patterns(&["/[first]/[[...rest]]"]);
+        let table = RouteTable::new(&patterns);
+        let target = Target::parse(&path).unwrap();
+        let json = table.find(target.path()).unwrap().params_json();
+        prop_assert!(json.bytes().all(|byte| matches!(byte, b' '..=b'~')), "{}", json);
+        let found: Value = serde_json::from_str(&json).unwrap();
+        let (first, rest) = segments.split_first().unwrap();
+        prop_assert_eq!(found.get("first"), Some(&json!(first)));
+        prop_assert_eq!(found.get("rest").cloned().unwrap_or(json!([])), json!(rest));
+    }
+}
