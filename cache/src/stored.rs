@@ -98,6 +98,19 @@ impl StoredResponse {
         self.head.fields.get(&LAST_MODIFIED)
     }
 
+    /// Whether the handler can be asked if it is still good: a 200 that it gave a validator.
+    pub fn can_be_confirmed(&self) -> bool {
+        self.head.status == http::StatusCode::OK && (self.handler_etag().is_some() || self.last_modified().is_some())
+    }
+
+    /// Whether a 304 with this head speaks of it: a strong tag must be its own (RFC 9111 section 4.3.4).
+    pub fn is_meant_by(&self, not_modified: &ResponseHead) -> bool {
+        match not_modified.fields.get(&ETAG) {
+            Some(etag) if !etag.as_bytes().starts_with(b"W/") => self.handler_etag() == Some(etag),
+            Some(_) | None => true,
+        }
+    }
+
     /// What it takes in memory, in bytes: its fields twice (as values and as they are sent), its body, and the bookkeeping.
     pub fn size(&self) -> usize {
         const LINE: usize = size_of::<(HeaderName, HeaderValue)>();

@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 use std::sync::Arc;
+use std::time::Duration;
 
 use evergate_cache::{KeyParts, Variant, Windows};
 use http::header::{ALLOW, AUTHORIZATION, COOKIE, LOCATION};
@@ -10,7 +11,7 @@ use http::{HeaderValue, Method, StatusCode};
 use crate::config::{Authorization, Query, TrailingSlash, Unmatched};
 use crate::outcome::{Answered, PassReason};
 use crate::passage::{Leash, Passage};
-use crate::request::{BodyPresence, Request};
+use crate::request::{BodyPresence, Protocol, Request};
 use crate::respond::Notice;
 use crate::routes::Matched;
 use crate::snapshot::{Route, RouteKind, Snapshot, Told};
@@ -75,7 +76,7 @@ pub fn admit<'a>(
         return match snapshot.unmatched {
             Unmatched::NotFound => answer(StatusCode::NOT_FOUND, "no route matches this path", Answered::NotFound),
             Unmatched::Pass => {
-                Admission::Pass(Box::new(passage(&snapshot.default_upstream, target, PassReason::Unmatched)))
+                Admission::Pass(Box::new(passage(&snapshot.default_upstream, request, target, PassReason::Unmatched)))
             }
         };
     };
@@ -93,7 +94,7 @@ pub fn admit<'a>(
         }),
         (RouteKind::Window(..) | RouteKind::Dynamic, reason) => {
             let reason = reason.unwrap_or(PassReason::Dynamic);
-            Admission::Pass(Box::new(passage_on(route, &matched, target, reason)))
+            Admission::Pass(Box::new(passage_on(route, &matched, request, target, reason)))
         }
     }
 }
@@ -197,7 +198,15 @@ fn select_query<'a>(query: Option<&'a str>, chosen: &Query, snapshot: &Snapshot)
     Some(Cow::Owned(sorted.join("&")))
 }
 
-fn passage(upstream: &Arc<Upstream>, target: &Target<'_>, reason: PassReason) -> Passage {
+/// What is added for HTTP/2 to the times within which the framework should have said 504.
+const HTTP2_GRACE: Duration = Duration::from_secs(1);
+
+fn passage(upstream: &Arc<Upstream>, request: &Request, target: &Target<'_>, reason: PassReason) -> Passage {
+    let timeouts = &upstream.timeouts;
+    let first_step = match request.protocol {
+        Protocol::Http10 | Protocol::Http11 => timeouts.first_byte,
+        Protocol::Http2 => timeouts.first_byte.max(timeouts.idle) + HTTP2_GRACE,
+    };
     Passage {
         upstream: Arc::clone(upstream),
         route: None,
@@ -206,17 +215,26 @@ fn passage(upstream: &Arc<Upstream>, target: &Target<'_>, reason: PassReason) ->
         reason,
         date: Arc::default(),
         cut: Arc::default(),
-        leash: Leash::new(upstream.timeouts.first_byte + upstream.timeouts.connect, None),
+        first_step,
+        leash: Leash::new(first_step + timeouts.connect, None),
     }
 }
 
-fn passage_on(route: &Arc<Route>, matched: &Matched<'_>, target: &Target<'_>, reason: PassReason) -> Passage {
-    let timeouts = &route.upstream.timeouts;
+fn passage_on(
+    route: &Arc<Route>,
+    matched: &Matched<'_>,
+    request: &Request,
+    target: &Target<'_>,
+    reason: PassReason,
+) -> Passage {
+    let passage = passage(&route.upstream, request, target, reason);
+    let grace = if request.protocol == Protocol::Http2 { HTTP2_GRACE } else { Duration::ZERO };
+    let max_duration = route.max_duration.map(|max_duration| max_duration + grace);
     Passage {
         route: Some(Arc::clone(route)),
         params: Some(matched.params_json()),
-        leash: Leash::new(timeouts.first_byte + timeouts.connect, route.max_duration),
-        ..passage(&route.upstream, target, reason)
+        leash: Leash::new(passage.first_step + route.upstream.timeouts.connect, max_duration),
+        ..passage
     }
 }
 
@@ -241,8 +259,8 @@ impl Selected<'_> {
     }
 
     /// The same request on its way through without the cache.
-    pub fn passage(&self, target: &Target<'_>, reason: PassReason) -> Passage {
-        passage_on(self.route, &self.matched, target, reason)
+    pub fn passage(&self, request: &Request, target: &Target<'_>, reason: PassReason) -> Passage {
+        passage_on(self.route, &self.matched, request, target, reason)
     }
 }
 

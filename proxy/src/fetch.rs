@@ -169,8 +169,8 @@ impl Fetch {
         answering: Answering,
         now: Moment,
     ) -> Revalidation {
-        let asked = fill.old().is_some_and(|old| old.handler_etag().is_some() || old.last_modified().is_some());
-        if !asked {
+        let meant = fill.old().is_some_and(|old| old.can_be_confirmed() && old.is_meant_by(&head));
+        if !meant {
             self.fail(fill, Failure::Malformed);
             return Revalidation::Failed;
         }

@@ -67,6 +67,7 @@ impl HandlerRequest {
             let value = list_value(&request.headers, name).and_then(|value| HeaderValue::from_bytes(&value).ok());
             fields.extend(value.map(|value| (name.clone(), value)));
         }
+        let old = old.filter(|old| old.can_be_confirmed());
         if let Some(etag) = old.and_then(StoredResponse::handler_etag) {
             fields.push((IF_NONE_MATCH, etag.clone()));
         }

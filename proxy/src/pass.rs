@@ -136,8 +136,12 @@ impl ProxyHttp for PassThrough {
             Err(failure) => Err(failure),
         };
         let mut peer = peer.map_err(|_| Error::explain(ErrorType::ConnectError, "no address"))?;
-        // Silence is what the leash is for; this is only the end of what it cannot see.
-        peer.options.read_timeout = None;
+        // Silence is what the leash is for. But when it ends an HTTP/2 stream nobody can say 504 any more, so there the
+        // framework is a little faster.
+        peer.options.read_timeout = match passage.1.protocol {
+            Protocol::Http10 | Protocol::Http11 => None,
+            Protocol::Http2 => Some(http2_read_timeout(&passage.0)),
+        };
         Ok(Box::new(peer))
     }
 
@@ -182,7 +186,7 @@ impl ProxyHttp for PassThrough {
     ) -> pingora::Result<()> {
         if let Some(passage) = &carried.passage {
             // While the visitor is still sending, the handler is not late.
-            passage.0.leash.extend(passage.0.upstream.timeouts.first_byte);
+            passage.0.leash.extend(passage.0.first_step);
         }
         Ok(())
     }
@@ -228,7 +232,7 @@ impl ProxyHttp for PassThrough {
         }
         // The upload counts against the handler only once it is over.
         if !session.is_body_empty() {
-            passage.leash.extend(passage.upstream.timeouts.first_byte);
+            passage.leash.extend(passage.first_step);
         }
         Ok(())
     }
@@ -258,10 +262,7 @@ impl ProxyHttp for PassThrough {
         self.answered(carried, UpstreamResult::Ok);
         carried.status = Some(status);
         carried.fetched = Fetched::NotStored(status);
-        if let Some(date) = response.headers.get(DATE) {
-            // The first word counts; there is one answer.
-            let _ = passage.date.set(date.clone());
-        }
+        passage.remember_date(response.headers.get(DATE).cloned());
         for name in TAG_FIELDS {
             response.remove_header(&name);
         }
@@ -311,6 +312,8 @@ impl ProxyHttp for PassThrough {
         let Some(shared) = carried.passage.clone() else { return failed };
         let (status, name, explanation) = match blame(error, &shared.0, session.is_body_done()) {
             Blame::Handler(failure) => {
+                let silent = matches!(failure, Failure::IdleTimeout) && carried.status.is_none();
+                let failure = if silent { Failure::FirstByteTimeout } else { failure };
                 let (status, name) = failure.describe();
                 self.answered(carried, UpstreamResult::Failed(name));
                 (status, name, "the handler service did not answer")
@@ -325,6 +328,7 @@ impl ProxyHttp for PassThrough {
             shared.0.cut.store(shared.1.protocol == Protocol::Http10, Ordering::Release);
             return FailToProxy { error_code: status.as_u16(), can_reuse_downstream: false };
         }
+        shared.0.remember_date(None);
         let notice = Notice::new(status, &format!("{explanation} ({name})"), self.gateway.clock.now().wall);
         if send(session, &notice, &Outcome::Pass { reason: shared.0.reason, fetched: carried.fetched }).await.is_ok() {
             carried.status = Some(status);
@@ -346,6 +350,15 @@ impl ProxyHttp for PassThrough {
     fn suppress_error_log(&self, _session: &Session, _carried: &Carried, _error: &Error) -> bool {
         true
     }
+}
+
+/// How long the framework waits for each read of an answer to an HTTP/2 visitor: it knows one time for head and body, so the
+/// longer of the two counts.
+fn http2_read_timeout(passage: &Passage) -> Duration {
+    let timeouts = &passage.upstream.timeouts;
+    let longest = timeouts.first_byte.max(timeouts.idle);
+    let max_duration = passage.route.as_ref().and_then(|route| route.max_duration);
+    max_duration.map_or(longest, |max_duration| longest.min(max_duration))
 }
 
 /// How long a handler that has begun to answer may be silent. What an HTTP/2 visitor takes cannot be seen from here, so its

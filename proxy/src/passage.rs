@@ -1,7 +1,7 @@
 //! A request that passes: what the pass-through needs to know of it, and how long it may take.
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use http::HeaderValue;
@@ -25,12 +25,21 @@ pub struct Passage {
     pub target: String,
     /// Why it passes.
     pub reason: PassReason,
+    /// How long the handler may take to begin its answer.
+    pub first_step: Duration,
     /// How long it may take.
     pub leash: Arc<Leash>,
     /// The `Date` that the handler's answer came with, once it has come.
-    pub date: Arc<OnceLock<HeaderValue>>,
+    pub date: Arc<Mutex<Option<HeaderValue>>>,
     /// Whether the answer broke off after its head was sent.
     pub cut: Arc<AtomicBool>,
+}
+
+impl Passage {
+    /// Remembers the `Date` of the handler's answer, or forgets it for an answer of the gateway's.
+    pub fn remember_date(&self, date: Option<HeaderValue>) {
+        *self.date.lock().unwrap_or_else(PoisonError::into_inner) = date;
+    }
 }
 
 /// How long a request that passes may go on without news, and in all.

@@ -253,7 +253,7 @@ impl Serving<'_> {
     }
 
     fn pass(&self, reason: PassReason) -> Served {
-        Served::Pass(Box::new(self.selected.passage(self.target, reason)))
+        Served::Pass(Box::new(self.selected.passage(self.request, self.target, reason)))
     }
 
     /// What visitors are told of a success: the operator's own word always, the gateway's where the handler is silent.

@@ -5,7 +5,7 @@
 
 use std::io;
 use std::pin::Pin;
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll, ready};
 
 use bytes::{Buf, Bytes, BytesMut};
@@ -17,7 +17,7 @@ use tokio::net::TcpStream;
 #[derive(Debug)]
 pub struct RestoredDate {
     /// The handler's word, known before the head goes out.
-    date: Arc<OnceLock<HeaderValue>>,
+    date: Arc<Mutex<Option<HeaderValue>>>,
     /// The head with that word in it, as far as it has not gone out yet.
     pending: Bytes,
     done: bool,
@@ -25,7 +25,7 @@ pub struct RestoredDate {
 
 impl RestoredDate {
     /// Puts `date` back, once it is known.
-    pub fn new(date: Arc<OnceLock<HeaderValue>>) -> RestoredDate {
+    pub fn new(date: Arc<Mutex<Option<HeaderValue>>>) -> RestoredDate {
         RestoredDate { date, pending: Bytes::new(), done: false }
     }
 
@@ -38,7 +38,10 @@ impl RestoredDate {
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
         if self.pending.is_empty() {
-            match self.date.get().filter(|_| !self.done).and_then(|date| restored(bytes, date)) {
+            // What follows a 101 is no HTTP of ours any more.
+            self.done |= bytes.starts_with(b"HTTP/1.1 101");
+            let date = if self.done { None } else { self.date.lock().unwrap_or_else(PoisonError::into_inner).clone() };
+            match date.and_then(|date| restored(bytes, &date)) {
                 Some(head) => self.pending = head,
                 None => return Pin::new(socket).poll_write(cx, bytes),
             }

@@ -1,7 +1,7 @@
 //! Streams that the cache has no part in: bodies, heads and what is refused are as over HTTP/1.1.
 
 use bytes::Bytes;
-use evergate_tests::{BOUND, Client, Http2Client, Reply, until, within};
+use evergate_tests::{BOUND, Client, Gateway, Http2Client, Origin, Reply, until, within};
 
 use super::{Streams, head, piece, request, start, worth};
 
@@ -90,4 +90,22 @@ async fn promise_9_what_handlers_might_read_in_two_ways_is_refused_here_too() {
     // The connection is not to blame for its streams.
     let (answer, _) = streams.get("/live/page").await;
     assert_eq!(head(answer).await.status(), 200);
+}
+
+#[tokio::test]
+async fn a_handler_that_never_answers_is_a_504_here_too() {
+    let origin = Origin::start().await;
+    origin.on("/*", |_| Reply::never());
+    let config = Gateway::simple_config(&origin, "- path: /live/[x]\n  max_duration: 300ms\nlog: { access: off }");
+    let config = config.replace("127.0.0.1:0\" }]", "127.0.0.1:0\", h2c: true }]");
+    let servers = format!("servers: [\"{}\"]", origin.address());
+    assert!(config.contains(&servers), "{config}");
+    let timeouts = "timeouts: { first_byte: 400ms, idle: 400ms }";
+    let gateway = Gateway::start(&config.replace(&servers, &format!("{servers}, retries: 0, {timeouts}"))).await;
+    let client = Http2Client::connect(gateway.address()).await;
+    for (place, detail) in [("/live/never", "max-duration"), ("/none/never", "first-byte-timeout")] {
+        let answer = client.get(place).await;
+        assert_eq!((answer.status, answer.x_cache()), (504, "PASS"), "{place}");
+        assert!(answer.cache_status().contains("detail="), "{place} {detail}: {}", answer.cache_status());
+    }
 }
