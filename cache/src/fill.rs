@@ -39,6 +39,7 @@ impl<F: Clone> Hold<F> {
     /// Changes the page and lets go, in one step under the lock of the key; then tells those who wait.
     fn release(&mut self, content: Option<Content>, news: Option<Progress<F>>) {
         let mut shard = self.shared.flights.lock(self.key.as_bytes());
+        let changed = content.is_some();
         if let Some(content) = content {
             self.shared.store.put(&self.key, Slot { variant: self.variant.clone(), content });
         }
@@ -49,7 +50,9 @@ impl<F: Clone> Hold<F> {
             self.unfinished = false;
             self.flight.publish(news);
         }
-        self.shared.store.settle();
+        if changed {
+            self.shared.store.settle();
+        }
     }
 
     /// Counts a failed revalidation of what is stored; the next may begin after a back-off.

@@ -7,7 +7,7 @@ use crate::page::{Page, Slot};
 use crate::{CacheKey, DeclineReason};
 
 /// Largest part of the capacity that the variants of one page may take.
-const PAGE_SHARE: usize = 4;
+const PAGE_SHARE: u64 = 4;
 
 /// What moka keeps beside a key and its value, in bytes (its entry, its nodes in two deques, the hash slot), rounded up.
 const ENTRY_OVERHEAD: usize = 256;
@@ -87,7 +87,8 @@ impl Store {
 
     /// Puts `slot` into its page. Callers hold the lock of the key, so no other change of the page is lost.
     pub(crate) fn put(&self, key: &CacheKey, slot: Slot) {
-        let share = usize::try_from(self.capacity).unwrap_or(usize::MAX) / PAGE_SHARE;
+        // moka weighs in 32 bits.
+        let share = usize::try_from((self.capacity / PAGE_SHARE).min(u64::from(u32::MAX / 2))).unwrap_or(usize::MAX);
         let known = self.pages.get(key.as_bytes());
         let (page, gone) = known.as_deref().unwrap_or(&Page::default()).with(slot, share);
         self.evictions.variants.fetch_add(gone as u64, Ordering::Relaxed);

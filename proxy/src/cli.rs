@@ -73,7 +73,7 @@ fn run(file: &Path) -> ExitCode {
         Ok(config) => config,
         Err(code) => return code,
     };
-    log::start(&config.log);
+    let _written_out_at_the_end = log::start(&config.log);
     match server::run(&config, |addresses| say(&greeting(&config, addresses))) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {

@@ -170,7 +170,8 @@ impl Connections {
     }
 }
 
-/// Connections that the framework accepts, over TLS say, begin here too.
+/// Every connection begins here, as the framework's applications do. It is a [`Transport`] from the start: the only kind of
+/// connection that listeners accept.
 #[async_trait]
 impl ServerApp for Connections {
     async fn process_new(self: &Arc<Self>, stream: Stream, shutdown: &ShutdownWatch) -> Option<Stream> {

@@ -4,7 +4,7 @@
 pub mod answer;
 mod ask;
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
@@ -53,7 +53,8 @@ pub fn start(gateway: &Arc<Gateway>, fill: Fill<Failure>, selected: &Selected<'_
     let route = Arc::clone(selected.route);
     let deadline = Instant::now() + route.max_duration.unwrap_or(MAX_DURATION);
     let request = HandlerRequest::new(selected, request, fill.old().map(Arc::as_ref));
-    let fetch = Fetch { gateway: Arc::clone(gateway), route, windows: *selected.windows, request, deadline };
+    let windows = *selected.windows;
+    let fetch = Fetch { gateway: Arc::clone(gateway), route, windows, request, deadline, permit: Mutex::default() };
     tokio::spawn(async move {
         let begun = fetch.gateway.clock.now();
         match errand {
@@ -61,10 +62,10 @@ pub fn start(gateway: &Arc<Gateway>, fill: Fill<Failure>, selected: &Selected<'_
                 fetch.run_as_miss(fill).await;
             }
             Errand::Refresh(permit) => {
+                *fetch.permit.lock().unwrap_or_else(PoisonError::into_inner) = Some(permit);
                 let result = fetch.run(fill).await;
                 let time = fetch.gateway.clock.now().since(begun);
                 fetch.gateway.metrics.revalidation(&fetch.route.pattern, result, time);
-                drop(permit);
             }
         }
     });
@@ -76,6 +77,8 @@ struct Fetch {
     windows: Windows,
     request: HandlerRequest,
     deadline: Instant,
+    /// The turn at the handler, until it is given back.
+    permit: Mutex<Option<OwnedSemaphorePermit>>,
 }
 
 /// A handler that has begun to answer.
@@ -94,22 +97,35 @@ enum Piece {
 
 impl Fetch {
     /// Visitors' fetches queue for their turn, as long as there is somebody who waits, and no longer than the fetch may take.
-    async fn run_as_miss(&self, fill: Fill<Failure>) {
-        let upstream = &self.route.upstream;
+    /// The handler's own time begins with the turn.
+    async fn run_as_miss(mut self, fill: Fill<Failure>) {
+        let upstream = Arc::clone(&self.route.upstream);
         let Some(_place) = upstream.queue_place() else { return self.fail(fill, Failure::Crowded) };
+        let turn = Arc::clone(&upstream.fetches).acquire_owned();
         let permit = tokio::select! {
             biased;
-            permit = timeout_at(self.deadline, upstream.fetches.acquire()) => permit,
+            permit = timeout_at(self.deadline, turn) => permit,
             // Nothing was asked yet, so nothing is stopped.
             () = fill.deserted() => return,
         };
         match permit {
-            Ok(Ok(_permit)) if Instant::now() < self.deadline => {
+            Ok(Ok(permit)) if Instant::now() < self.deadline => {
+                self.deadline = Instant::now() + self.max_duration();
+                self.permit = Mutex::new(Some(permit));
                 self.run(fill).await;
             }
-            // The semaphore is never closed, so only the time can have run out.
-            Ok(Ok(_) | Err(_)) | Err(_) => self.fail(fill, Failure::MaxDuration),
+            // The semaphore is never closed, so only the time can have run out: the handler was not asked.
+            Ok(Ok(_) | Err(_)) | Err(_) => self.fail(fill, Failure::Crowded),
         }
+    }
+
+    fn max_duration(&self) -> Duration {
+        self.route.max_duration.unwrap_or(MAX_DURATION)
+    }
+
+    /// A body that is not kept goes at its readers' pace: they shall not hold up the other fetches.
+    fn give_back_turn(&self) {
+        self.permit.lock().unwrap_or_else(PoisonError::into_inner).take();
     }
 
     async fn run(&self, fill: Fill<Failure>) -> Revalidation {
@@ -202,7 +218,12 @@ impl Fetch {
             };
             let now = self.gateway.clock.now();
             match piece {
-                Ok(Piece::More(piece)) => pushed = filling.push(piece, now),
+                Ok(Piece::More(piece)) => {
+                    pushed = filling.push(piece, now);
+                    if pushed == Pushed::LetGo {
+                        self.give_back_turn();
+                    }
+                }
                 Ok(Piece::Last(piece)) => {
                     let kept = filling.finish(piece, now);
                     answering.release(&self.gateway).await;

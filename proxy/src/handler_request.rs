@@ -75,17 +75,19 @@ impl HandlerRequest {
             fields.push((IF_MODIFIED_SINCE, modified.clone()));
         }
         let host = selected.host.as_deref().and_then(|host| HeaderValue::from_str(host).ok());
+        fields.extend(host.clone().map(|host| (X_FORWARDED_HOST, host)));
         HandlerRequest { target, fields, host }
     }
 
-    /// As the framework's connectors send it, to a server called `host` unless the site's own name is in the key.
+    /// As the framework's connectors send it: under the name that the configuration gives the upstream, else the site's, where
+    /// sites are told apart, else the server's own.
     ///
     /// # Errors
     ///
     /// The framework's, for a head that it cannot build.
-    pub fn header(&self, host: &HeaderValue) -> pingora::Result<RequestHeader> {
+    pub fn header(&self, configured: Option<&HeaderValue>, server: &HeaderValue) -> pingora::Result<RequestHeader> {
         let mut header = RequestHeader::build(Method::GET, self.target.as_bytes(), Some(self.fields.len() + 1))?;
-        header.insert_header(http::header::HOST, self.host.as_ref().unwrap_or(host))?;
+        header.insert_header(http::header::HOST, configured.or(self.host.as_ref()).unwrap_or(server))?;
         for (name, value) in &self.fields {
             header.append_header(name.clone(), value)?;
         }

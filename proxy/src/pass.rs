@@ -48,6 +48,9 @@ pub struct Carried {
     begun: Moment,
     asked: Option<Moment>,
     attempts: u32,
+    /// Which server is asked first, and how many were asked.
+    turn: Option<usize>,
+    asked_servers: usize,
     forgiven: bool,
     fetched: Fetched,
     status: Option<StatusCode>,
@@ -110,6 +113,8 @@ impl ProxyHttp for PassThrough {
             begun: self.gateway.clock.now(),
             asked: None,
             attempts: 0,
+            turn: None,
+            asked_servers: 0,
             forgiven: false,
             fetched: Fetched::Pending,
             status: None,
@@ -131,8 +136,12 @@ impl ProxyHttp for PassThrough {
         let Some(passage) = carried.passage.clone() else { return Err(undecided()) };
         let upstream = &passage.0.upstream;
         carried.asked = Some(self.gateway.clock.now());
-        let peer = match upstream.next_server() {
-            Ok(server) => server.peer(&upstream.timeouts).await,
+        let turn = *carried.turn.get_or_insert_with(|| upstream.turn());
+        let attempt = carried.asked_servers;
+        let server = upstream.server(turn, attempt);
+        carried.asked_servers += 1;
+        let peer = match server {
+            Ok(server) => server.peer(&upstream.timeouts, attempt).await,
             Err(failure) => Err(failure),
         };
         let mut peer = peer.map_err(|_| Error::explain(ErrorType::ConnectError, "no address"))?;
@@ -250,7 +259,7 @@ impl ProxyHttp for PassThrough {
         if status == StatusCode::SWITCHING_PROTOCOLS {
             passage.leash.release();
         } else {
-            passage.leash.extend(silence(passage, request));
+            passage.leash.begun(silence(passage, request));
         }
         if status.is_informational() && status != StatusCode::SWITCHING_PROTOCOLS {
             return Ok(());
@@ -403,7 +412,8 @@ fn blame(error: &Error, passage: &Passage, request_whole: bool) -> Blame {
 fn late(passage: &Passage) -> Option<Failure> {
     passage.leash.reached().map(|reached| match reached {
         Reached::MaxDuration => Failure::MaxDuration,
-        Reached::Silence => Failure::FirstByteTimeout,
+        Reached::FirstByte => Failure::FirstByteTimeout,
+        Reached::Idle => Failure::IdleTimeout,
     })
 }
 

@@ -55,6 +55,8 @@ pub struct Leash {
     step: AtomicU64,
     /// Milliseconds after `start` of the last deadline that was reached; zero is none.
     reached: AtomicU64,
+    /// Whether the answer has begun.
+    begun: AtomicBool,
     /// Told whenever the deadline moves.
     moved: Notify,
     /// The end of it all, in milliseconds after `start`.
@@ -71,6 +73,7 @@ impl Leash {
             deadline: AtomicU64::new(step.min(end)),
             step: AtomicU64::new(step),
             reached: AtomicU64::new(0),
+            begun: AtomicBool::new(false),
             moved: Notify::new(),
             end,
         })
@@ -84,6 +87,12 @@ impl Leash {
         // It fails only where it was released.
         let _ = self.deadline.fetch_update(Ordering::AcqRel, Ordering::Acquire, extended);
         self.moved.notify_waiters();
+    }
+
+    /// The answer has begun; the next of it must come within `time`.
+    pub fn begun(&self, time: Duration) {
+        self.begun.store(true, Ordering::Release);
+        self.extend(time);
     }
 
     /// The visitor has taken something: the time before that was not the handler's.
@@ -120,7 +129,8 @@ impl Leash {
         match self.reached.load(Ordering::Acquire) {
             0 => None,
             at if at >= self.end => Some(Reached::MaxDuration),
-            _ => Some(Reached::Silence),
+            _ if self.begun.load(Ordering::Acquire) => Some(Reached::Idle),
+            _ => Some(Reached::FirstByte),
         }
     }
 
@@ -151,8 +161,10 @@ impl Leash {
 /// Which deadline was reached.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Reached {
-    /// The handler was silent for too long.
-    Silence,
+    /// The handler did not begin its answer in time.
+    FirstByte,
+    /// The handler began its answer and then fell silent.
+    Idle,
     /// `max_duration` is over.
     MaxDuration,
 }

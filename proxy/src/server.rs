@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
+use pingora::apps::ServerApp;
 use pingora::proxy::HttpProxy;
 use pingora::server::configuration::ServerConf;
 use tokio::net::{TcpListener, TcpSocket};
@@ -213,7 +214,7 @@ async fn serve_connection(
     stopping: watch::Receiver<bool>,
     place: OwnedSemaphorePermit,
 ) {
-    connections.serve(Box::new(Transport::new(socket)), stopping).await;
+    connections.process_new(Box::new(Transport::new(socket)), &stopping).await;
     drop(place);
 }
 

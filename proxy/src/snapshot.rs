@@ -137,15 +137,17 @@ impl Told {
         if let Some(cache_control) = &route.cache_control {
             return Told { cache_control: cache_control.clone(), cdn_cache_control: None, configured: true };
         }
-        let window = match windows.revalidate {
-            Window::Forever => windows.expire,
-            Window::For(window) => window,
+        // Nobody can call back from a CDN what is good until it is invalidated, so nothing is promised there.
+        let cdn = match windows.revalidate {
+            Window::Forever => None,
+            Window::For(window) => {
+                let stale = window.min(windows.expire.saturating_sub(window));
+                Some(format!("public, max-age={}, stale-while-revalidate={}", window.as_secs(), stale.as_secs()))
+            }
         };
-        let seconds = window.as_secs();
-        let cdn = format!("public, max-age={seconds}, stale-while-revalidate={seconds}");
         Told {
             cache_control: HeaderValue::from_static("public, max-age=0, must-revalidate"),
-            cdn_cache_control: HeaderValue::from_str(&cdn).ok(),
+            cdn_cache_control: cdn.and_then(|cdn| HeaderValue::from_str(&cdn).ok()),
             configured: false,
         }
     }

@@ -8,7 +8,7 @@ use std::time::Duration;
 use http::HeaderValue;
 use pingora::upstreams::peer::HttpPeer;
 use tokio::sync::{Semaphore, SemaphorePermit};
-use tokio::time::Instant;
+use tokio::time::{Instant, timeout};
 
 use crate::config;
 use crate::failure::Failure;
@@ -44,7 +44,14 @@ pub struct Upstream {
 pub struct Server {
     address: String,
     host: HeaderValue,
-    resolved: Mutex<Option<(SocketAddr, Instant)>>,
+    resolved: Mutex<Option<Resolved>>,
+}
+
+/// The addresses of a server's name, and how long they are believed.
+#[derive(Clone, Debug)]
+struct Resolved {
+    addresses: Vec<SocketAddr>,
+    until: Instant,
 }
 
 impl Upstream {
@@ -67,14 +74,20 @@ impl Upstream {
         }
     }
 
-    /// The server whose turn it is.
+    /// A request's turn: which server it asks first. Each further attempt asks the next one, so that no other request's turns
+    /// lead it back to a server that has just failed it.
+    pub fn turn(&self) -> usize {
+        self.next.fetch_add(1, Ordering::Relaxed)
+    }
+
+    /// The server that is asked in `attempt` (from 0) of the request whose turn is `turn`.
     ///
     /// # Errors
     ///
     /// [`Failure::Connect`] when there is none.
-    pub fn next_server(&self) -> Result<&Server, Failure> {
-        let turn = self.next.fetch_add(1, Ordering::Relaxed);
-        self.servers.get(turn % self.servers.len().max(1)).ok_or(Failure::Connect)
+    pub fn server(&self, turn: usize, attempt: usize) -> Result<&Server, Failure> {
+        let index = turn.wrapping_add(attempt) % self.servers.len().max(1);
+        self.servers.get(index).ok_or(Failure::Connect)
     }
 
     /// A place among the fills that run or wait for their turn; none when all are taken.
@@ -100,13 +113,14 @@ impl Server {
         &self.host
     }
 
-    /// The server as the framework's connectors want it.
+    /// The server as the framework's connectors want it. A name may have several addresses: each `attempt` (from 0) takes the
+    /// next of them.
     ///
     /// # Errors
     ///
-    /// [`Failure::Connect`] when its name does not resolve.
-    pub async fn peer(&self, timeouts: &config::Timeouts) -> Result<HttpPeer, Failure> {
-        let address = self.resolve().await?;
+    /// [`Failure::Connect`] when its name does not resolve, [`Failure::ConnectTimeout`] when that takes too long.
+    pub async fn peer(&self, timeouts: &config::Timeouts, attempt: usize) -> Result<HttpPeer, Failure> {
+        let address = self.resolve(timeouts.connect, attempt).await?;
         let mut peer = HttpPeer::new(address, false, String::new());
         peer.options.connection_timeout = Some(timeouts.connect);
         peer.options.total_connection_timeout = Some(timeouts.connect);
@@ -115,23 +129,34 @@ impl Server {
         Ok(peer)
     }
 
-    async fn resolve(&self) -> Result<SocketAddr, Failure> {
+    async fn resolve(&self, patience: Duration, attempt: usize) -> Result<SocketAddr, Failure> {
         if let Ok(address) = self.address.parse() {
             return Ok(address);
         }
-        if let Some(address) = self.remembered() {
-            return Ok(address);
+        let known = self.resolved.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        if let Some(known) = known.as_ref().filter(|known| Instant::now() < known.until) {
+            return known.address(attempt);
         }
-        let address = tokio::net::lookup_host(&self.address).await.ok().and_then(|mut found| found.next());
-        let address = address.ok_or(Failure::Connect)?;
-        let until = Instant::now() + RESOLUTION_LIFE;
-        *self.resolved.lock().unwrap_or_else(PoisonError::into_inner) = Some((address, until));
-        Ok(address)
+        let found = match timeout(patience, tokio::net::lookup_host(&self.address)).await {
+            Ok(Ok(found)) => found.collect(),
+            Ok(Err(_)) => Vec::new(),
+            Err(_) => return Err(Failure::ConnectTimeout),
+        };
+        // While its name cannot be asked about, a server is where it was.
+        let Some(addresses) = Some(found).filter(|found| !found.is_empty()).or(known.map(|known| known.addresses))
+        else {
+            return Err(Failure::Connect);
+        };
+        let resolved = Resolved { addresses, until: Instant::now() + RESOLUTION_LIFE };
+        let address = resolved.address(attempt);
+        *self.resolved.lock().unwrap_or_else(PoisonError::into_inner) = Some(resolved);
+        address
     }
+}
 
-    fn remembered(&self) -> Option<SocketAddr> {
-        let resolved = *self.resolved.lock().unwrap_or_else(PoisonError::into_inner);
-        resolved.filter(|(_, until)| Instant::now() < *until).map(|(address, _)| address)
+impl Resolved {
+    fn address(&self, attempt: usize) -> Result<SocketAddr, Failure> {
+        self.addresses.get(attempt % self.addresses.len().max(1)).copied().ok_or(Failure::Connect)
     }
 }
 

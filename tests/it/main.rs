@@ -43,4 +43,6 @@ mod stale;
 #[cfg(test)]
 mod streaming;
 #[cfg(test)]
+mod upstreams;
+#[cfg(test)]
 mod vary;

@@ -8,7 +8,7 @@ use super::Answering;
 use crate::failure::Failure;
 use crate::gateway::Gateway;
 use crate::handler_request::HandlerRequest;
-use crate::upstream::Upstream;
+use crate::upstream::{Server, Upstream};
 
 /// Asks the upstream, and again up to `retries` times while nothing comes back: the request is a GET, so asking twice does
 /// no harm (RFC 9110 section 9.2.2).
@@ -19,9 +19,13 @@ pub(super) async fn ask(
 ) -> Result<Answering, Failure> {
     let mut attempts_left = upstream.retries;
     let mut forgiven = false;
+    let turn = upstream.turn();
+    let mut attempts = 0;
     loop {
         let mut reused = false;
-        match attempt(gateway, upstream, request, &mut reused).await {
+        let target = (upstream.server(turn, attempts)?, attempts);
+        attempts += 1;
+        match attempt(gateway, upstream, target, request, &mut reused).await {
             // A kept connection that turns out to be closed says nothing about the handler: once, that costs no attempt.
             // Not more often, because a request that makes its handler hang up would be sent on every connection there is.
             Err(Failure::Reset) if reused && !forgiven => forgiven = true,
@@ -35,13 +39,12 @@ pub(super) async fn ask(
 async fn attempt(
     gateway: &Gateway,
     upstream: &Upstream,
+    (server, attempt): (&Server, usize),
     request: &HandlerRequest,
     reused: &mut bool,
 ) -> Result<Answering, Failure> {
-    let server = upstream.next_server()?;
-    let peer = server.peer(&upstream.timeouts).await?;
-    let host = upstream.configured_host().unwrap_or(server.host());
-    let header = request.header(host).map_err(|_| Failure::Malformed)?;
+    let peer = server.peer(&upstream.timeouts, attempt).await?;
+    let header = request.header(upstream.configured_host(), server.host()).map_err(|_| Failure::Malformed)?;
     let (mut session, was_reused) =
         gateway.connector.get_http_session(&peer).await.map_err(|error| Failure::from(&*error))?;
     *reused = was_reused;

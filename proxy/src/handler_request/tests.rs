@@ -51,7 +51,7 @@ fn asked(snapshot: &Snapshot, target: &str, lines: &[Line<'_>], old: Option<&Sto
         panic!("{request:?} is not cached");
     };
     let asked = HandlerRequest::new(&selected, &request, old);
-    let header = asked.header(&HeaderValue::from_static("127.0.0.1:3000")).unwrap();
+    let header = asked.header(None, &HeaderValue::from_static("127.0.0.1:3000")).unwrap();
     let text = |value: &HeaderValue| String::from_utf8_lossy(value.as_bytes()).into_owned();
     let mut lines: Vec<String> = header
         .headers
@@ -138,7 +138,7 @@ fn the_host_is_the_sites_where_it_is_in_the_key() {
         lines.into_iter().filter(|line| line.contains("host")).collect::<Vec<_>>()
     };
     assert_eq!(host("[]"), ["host: 127.0.0.1:3000"]);
-    assert_eq!(host("[a.example]"), ["host: a.example"]);
+    assert_eq!(host("[a.example]"), ["host: a.example", "x-forwarded-host: a.example"]);
 }
 
 #[test]

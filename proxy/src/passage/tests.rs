@@ -50,18 +50,18 @@ async fn runs_out(first: u64, whole: Option<u64>, events: &[(u64, Event)]) -> Op
 async fn deadlines_move_with_the_news() {
     type Row<'a> = (&'a str, u64, Option<u64>, &'a [(u64, Event)], Option<(u64, Reached)>);
     let cases: [Row<'_>; 16] = [
-        ("silence from the start", 1000, None, &[], Some((1000, Reached::Silence))),
-        ("a first step of nothing", 0, None, &[], Some((1, Reached::Silence))),
+        ("silence from the start", 1000, None, &[], Some((1000, Reached::FirstByte))),
+        ("a first step of nothing", 0, None, &[], Some((1, Reached::FirstByte))),
         ("the whole before the first step", 1000, Some(400), &[], Some((400, Reached::MaxDuration))),
         ("both at once", 1000, Some(1000), &[], Some((1000, Reached::MaxDuration))),
-        ("the first step before the whole", 1000, Some(1001), &[], Some((1000, Reached::Silence))),
-        ("later", 1000, None, &[(600, Extend(2000))], Some((2600, Reached::Silence))),
-        ("sooner", 1000, None, &[(100, Extend(200))], Some((300, Reached::Silence))),
-        ("sooner and later", 1000, None, &[(100, Extend(200)), (200, Extend(900))], Some((1100, Reached::Silence))),
-        ("again and again", 500, None, &[(400, Extend(500)), (800, Extend(500))], Some((1300, Reached::Silence))),
+        ("the first step before the whole", 1000, Some(1001), &[], Some((1000, Reached::FirstByte))),
+        ("later", 1000, None, &[(600, Extend(2000))], Some((2600, Reached::FirstByte))),
+        ("sooner", 1000, None, &[(100, Extend(200))], Some((300, Reached::FirstByte))),
+        ("sooner and later", 1000, None, &[(100, Extend(200)), (200, Extend(900))], Some((1100, Reached::FirstByte))),
+        ("again and again", 500, None, &[(400, Extend(500)), (800, Extend(500))], Some((1300, Reached::FirstByte))),
         ("news does not lift the whole", 500, Some(700), &[(400, Extend(500))], Some((700, Reached::MaxDuration))),
-        ("renewed by the first step", 500, None, &[(300, Renew)], Some((800, Reached::Silence))),
-        ("renewed by the last step", 500, None, &[(100, Extend(50)), (120, Renew)], Some((170, Reached::Silence))),
+        ("renewed by the first step", 500, None, &[(300, Renew)], Some((800, Reached::FirstByte))),
+        ("renewed by the last step", 500, None, &[(100, Extend(50)), (120, Renew)], Some((170, Reached::FirstByte))),
         ("renewed up to the whole", 500, Some(600), &[(300, Renew)], Some((600, Reached::MaxDuration))),
         ("released", 500, Some(700), &[(300, Release)], None),
         ("released for good", 500, None, &[(300, Release), (400, Extend(100)), (450, Renew)], None),
@@ -70,7 +70,7 @@ async fn deadlines_move_with_the_news() {
             500,
             None,
             &[(300, Extend(100)), (450, Extend(100))],
-            Some((400, Reached::Silence)),
+            Some((400, Reached::FirstByte)),
         ),
     ];
     for (case, first, whole, events, expected) in cases {
@@ -97,8 +97,12 @@ async fn a_leash_tells_its_deadline() {
 
 #[tokio::test(start_paused = true)]
 async fn what_was_reached_is_told_by_when_it_was() {
-    let cases =
-        [(0, Reached::Silence), (999, Reached::Silence), (1000, Reached::MaxDuration), (5000, Reached::MaxDuration)];
+    let cases = [
+        (0, Reached::FirstByte),
+        (999, Reached::FirstByte),
+        (1000, Reached::MaxDuration),
+        (5000, Reached::MaxDuration),
+    ];
     for (at, expected) in cases {
         let leash = Leash::new(ms(300), Some(ms(1000)));
         advance(ms(at)).await;
@@ -107,6 +111,6 @@ async fn what_was_reached_is_told_by_when_it_was() {
         let endless = Leash::new(ms(300), None);
         advance(ms(at)).await;
         endless.mark_reached();
-        assert_eq!(endless.reached(), Some(Reached::Silence), "{at}");
+        assert_eq!(endless.reached(), Some(Reached::FirstByte), "{at}");
     }
 }

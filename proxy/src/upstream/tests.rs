@@ -29,7 +29,7 @@ fn upstream(servers: &[&str]) -> Upstream {
 
 /// The names of the servers that get the next `count` requests.
 fn turns(upstream: &Upstream, count: usize) -> Vec<String> {
-    (0..count).map(|_| upstream.next_server().unwrap().host().to_str().unwrap().to_owned()).collect()
+    (0..count).map(|_| upstream.server(upstream.turn(), 0).unwrap().host().to_str().unwrap().to_owned()).collect()
 }
 
 #[test]
@@ -42,6 +42,20 @@ fn servers_take_turns() {
     for (servers, expected) in cases {
         assert_eq!(turns(&upstream(servers), expected.len()), expected, "{servers:?}");
     }
+}
+
+#[test]
+fn a_further_attempt_asks_another_server_whoever_took_a_turn_meanwhile() {
+    let upstream = upstream(&["127.0.0.1:1", "127.0.0.1:2", "127.0.0.1:3"]);
+    let turn = upstream.turn();
+    let mut asked = Vec::new();
+    for attempt in 0..3 {
+        asked.push(upstream.server(turn, attempt).unwrap().host().clone());
+        upstream.turn();
+        upstream.turn();
+    }
+    asked.sort();
+    assert_eq!(asked, ["127.0.0.1:1", "127.0.0.1:2", "127.0.0.1:3"]);
 }
 
 #[test]
@@ -68,7 +82,7 @@ fn the_demo_is_a_server_once_it_listens() {
     assert_eq!(turns(&demo, 2), ["127.0.0.1:3999", "127.0.0.1:3999"]);
     let nobody = Upstream::new(&settings, 3, None);
     for _ in 0..3 {
-        assert!(matches!(nobody.next_server(), Err(Failure::Connect)));
+        assert!(matches!(nobody.server(nobody.turn(), 0), Err(Failure::Connect)));
     }
 }
 
@@ -87,7 +101,7 @@ async fn addresses_need_no_resolution() {
     let timeouts = config::Timeouts::default();
     for address in ["127.0.0.1:3000", "[::1]:3000"] {
         let upstream = upstream(&[address]);
-        let peer = upstream.next_server().unwrap().peer(&timeouts).await.unwrap();
+        let peer = upstream.server(upstream.turn(), 0).unwrap().peer(&timeouts, 0).await.unwrap();
         assert_eq!(peer.address().to_string(), address);
         assert!(!peer.tls());
         assert_eq!(peer.options.connection_timeout, Some(timeouts.connect));
