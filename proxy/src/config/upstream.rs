@@ -17,7 +17,8 @@ pub struct Upstream {
     pub name: String,
     /// Where its answers come from.
     pub origin: Origin,
-    /// The `Host` that it receives with cached fetches. Default: the server's address.
+    /// The `Host` that it receives. Default: the visitor's on requests that pass; on cached routes the
+    /// site's where `hosts` has names, else the server's address.
     pub host: Option<String>,
     /// How long the gateway waits for it.
     pub timeouts: Timeouts,
