@@ -145,6 +145,49 @@ fn validators_are_the_handlers() {
 }
 
 #[test]
+fn only_what_has_a_validator_can_be_confirmed() {
+    const DATE: &str = "Tue, 15 Nov 1994 08:12:31 GMT";
+    let cases: [(u16, &[Line<'_>], bool); 7] = [
+        (200, &[], false),
+        (200, &[("etag", "\"own\"")], true),
+        (200, &[("etag", "W/\"own\"")], true),
+        (200, &[("last-modified", DATE)], true),
+        (404, &[("etag", "\"own\"")], false),
+        (301, &[("last-modified", DATE)], false),
+        (204, &[("etag", "\"own\"")], false),
+    ];
+    for (status, given, expected) in cases {
+        assert_eq!(stored(status, given, "").can_be_confirmed(), expected, "{status} {given:?}");
+    }
+    // A tag of the gateway's own is no validator to the handler.
+    assert!(!tagged(&[], "\"made\"").can_be_confirmed());
+}
+
+/// A stored response, what a 304 says, and whether it is about that response (RFC 9111 section 4.3.4).
+#[test]
+fn a_confirmation_with_another_strong_tag_is_about_something_else() {
+    let given = stored(200, &[("etag", "\"own\"")], "");
+    let weak = stored(200, &[("etag", "W/\"own\"")], "");
+    let made = tagged(&[("last-modified", "Tue, 15 Nov 1994 08:12:31 GMT")], "\"made\"");
+    let cases: [(&StoredResponse, &[Line<'_>], bool); 9] = [
+        (&given, &[], true),
+        (&given, &[("etag", "\"own\"")], true),
+        (&given, &[("etag", "\"other\"")], false),
+        (&given, &[("etag", "W/\"own\"")], true),
+        (&weak, &[("etag", "W/\"own\"")], true),
+        (&weak, &[("etag", "\"own\"")], false),
+        (&made, &[], true),
+        // The gateway has made that one up, the handler cannot have meant it.
+        (&made, &[("etag", "\"made\"")], false),
+        (&made, &[("etag", "\"own\"")], false),
+    ];
+    for (response, fields, expected) in cases {
+        let etag = response.head().fields.get(&http::header::ETAG);
+        assert_eq!(response.is_meant_by(&head(304, fields)), expected, "{etag:?} {fields:?}");
+    }
+}
+
+#[test]
 fn the_wire_form_is_the_head_without_its_empty_line() {
     let cases: [(u16, &[Line<'_>], &str); 4] = [
         (

@@ -21,6 +21,9 @@ pub struct Http1Responder<'a> {
     sent: u64,
 }
 
+/// Room for a head that a connection keeps between responses, in bytes.
+const ORDINARY_HEAD: usize = 16 * 1024;
+
 /// Buffers that a connection keeps from response to response.
 #[derive(Debug, Default)]
 pub struct Scratch {
@@ -112,8 +115,10 @@ impl<'a> Http1Responder<'a> {
     async fn write_head(&mut self, body: &[u8]) -> Result<(), Gone> {
         let head = std::mem::take(&mut self.out.head);
         let written = self.write(&head, body).await;
-        // Put back with its room, for the next response.
-        self.out.head = head;
+        // Put back with its room, for the next response, unless it is far more than an ordinary head takes.
+        if head.capacity() <= ORDINARY_HEAD {
+            self.out.head = head;
+        }
         written
     }
 }

@@ -49,6 +49,8 @@ pub struct Transport {
     /// How far the inbox was searched for the end of a head.
     searched: usize,
     view: View,
+    /// Whether the inbox has grown beyond what an ordinary head takes.
+    swollen: bool,
     /// Whether it ends in a reset.
     resets: bool,
 }
@@ -88,7 +90,15 @@ impl Transport {
     /// A connection just accepted.
     pub fn new(socket: TcpStream) -> Transport {
         let digest = Arc::new(SocketDigest::from_raw_fd(socket.as_raw_fd()));
-        Transport { socket, digest, inbox: BytesMut::new(), searched: 0, view: View::Whole, resets: false }
+        Transport {
+            socket,
+            digest,
+            inbox: BytesMut::new(),
+            searched: 0,
+            view: View::Whole,
+            swollen: false,
+            resets: false,
+        }
     }
 
     /// The visitor's address.
@@ -107,6 +117,10 @@ impl Transport {
         self.view = View::Whole;
         self.searched = 0;
         if self.inbox.is_empty() {
+            if std::mem::take(&mut self.swollen) {
+                // An idle connection holds no more than an ordinary head takes.
+                self.inbox = BytesMut::new();
+            }
             match timeout(idle, self.fill()).await {
                 Ok(Ok(read)) if read > 0 => {}
                 Ok(Ok(_) | Err(_)) | Err(_) => return Next::Closed,
@@ -145,7 +159,9 @@ impl Transport {
     /// Reads once; zero at the end.
     async fn fill(&mut self) -> io::Result<usize> {
         self.inbox.reserve(READ_STEP);
-        self.socket.read_buf(&mut self.inbox).await
+        let read = self.socket.read_buf(&mut self.inbox).await;
+        self.swollen |= self.inbox.len() > READ_STEP;
+        read
     }
 
     /// Resolves when the visitor leaves. What comes meanwhile is kept, up to a limit; beyond it nobody can tell, and this
@@ -291,6 +307,7 @@ impl Transport {
             if ready!(poll_read_buf(&mut self.socket, cx, &mut self.inbox))? == 0 {
                 return Poll::Ready(Ok(()));
             }
+            self.swollen |= self.inbox.len() > READ_STEP;
         }
     }
 

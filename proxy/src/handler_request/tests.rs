@@ -144,7 +144,7 @@ fn the_host_is_the_sites_where_it_is_in_the_key() {
 #[test]
 fn a_refresh_asks_with_the_handlers_own_validators() {
     const DATE: &str = "Tue, 15 Nov 1994 08:12:31 GMT";
-    let cases: [(&[Line<'_>], Option<&'static str>, &[&str]); 6] = [
+    let cases: [(&[Line<'_>], Option<&'static str>, &[&str]); 7] = [
         (&[], None, &[]),
         (&[("etag", "W/\"own\"")], None, &["if-none-match: W/\"own\""]),
         (&[("last-modified", DATE)], None, &["if-modified-since: Tue, 15 Nov 1994 08:12:31 GMT"]),
@@ -156,6 +156,7 @@ fn a_refresh_asks_with_the_handlers_own_validators() {
         // The gateway's own tag means nothing to a handler.
         (&[], Some("\"made\""), &[]),
         (&[("etag", "\"own\"")], Some("\"made\""), &["if-none-match: \"own\""]),
+        (&[("last-modified", DATE)], Some("\"made\""), &["if-modified-since: Tue, 15 Nov 1994 08:12:31 GMT"]),
     ];
     let snapshot = snapshot("[]");
     for (fields, made, expected) in cases {

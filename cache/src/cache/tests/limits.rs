@@ -101,6 +101,26 @@ fn promise_6_the_number_of_waiters_is_bounded() {
     assert_eq!(told(waiter), "abandoned");
 }
 
+/// How many wait, how many of them leave, and whether anyone is left then.
+#[test]
+fn a_fill_that_nobody_waits_for_is_deserted() {
+    for (waiting, leaving) in [(0, 0), (1, 0), (1, 1), (2, 1), (2, 2), (3, 2)] {
+        let cache: Cache<&'static str> = Cache::new(1 << 20, 1 << 16);
+        let fill = miss(&cache, KEY, "en");
+        let mut waiters: Vec<_> = (0..waiting).map(|_| fill.waiter()).collect();
+        let mut deserted = std::pin::pin!(fill.deserted());
+        let mut poll = || {
+            let mut context = std::task::Context::from_waker(std::task::Waker::noop());
+            deserted.as_mut().poll(&mut context).is_ready()
+        };
+        assert_eq!(poll(), waiting == 0, "{waiting} wait");
+        waiters.truncate(waiting - leaving);
+        if waiting > 0 {
+            assert_eq!(poll(), waiting == leaving, "{waiting} wait, {leaving} leave");
+        }
+    }
+}
+
 /// What is stored of a response: its status, fields, and body in these pieces.
 fn stored_etag(status: u16, lines: &[super::Line], pieces: &[&'static str], last: &'static str) -> Option<HeaderValue> {
     let cache = Cache::new(1 << 20, 1 << 16);
