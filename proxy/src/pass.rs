@@ -51,6 +51,8 @@ pub struct Carried {
     /// Which server is asked first, and how many were asked.
     turn: Option<usize>,
     asked_servers: usize,
+    /// The own name of the server that is asked.
+    server_host: Option<HeaderValue>,
     forgiven: bool,
     fetched: Fetched,
     status: Option<StatusCode>,
@@ -115,6 +117,7 @@ impl ProxyHttp for PassThrough {
             attempts: 0,
             turn: None,
             asked_servers: 0,
+            server_host: None,
             forgiven: false,
             fetched: Fetched::Pending,
             status: None,
@@ -141,7 +144,10 @@ impl ProxyHttp for PassThrough {
         let server = upstream.server(turn, attempt);
         carried.asked_servers += 1;
         let peer = match server {
-            Ok(server) => server.peer(&upstream.timeouts, attempt).await,
+            Ok(server) => {
+                carried.server_host = Some(server.host().clone());
+                server.peer(&upstream.timeouts, attempt).await
+            }
             Err(failure) => Err(failure),
         };
         let mut peer = peer.map_err(|_| Error::explain(ErrorType::ConnectError, "no address"))?;
@@ -206,8 +212,8 @@ impl ProxyHttp for PassThrough {
         request: &mut RequestHeader,
         carried: &mut Carried,
     ) -> pingora::Result<()> {
-        let Some(carried) = &carried.passage else { return Err(undecided()) };
-        let (passage, known) = &**carried;
+        let Some(decided) = &carried.passage else { return Err(undecided()) };
+        let (passage, known) = &**decided;
         request.set_raw_path(passage.target.as_bytes())?;
         let unwanted: Vec<HeaderName> =
             request.headers.keys().filter(|name| for_the_gateway_alone(name)).cloned().collect();
@@ -236,7 +242,9 @@ impl ProxyHttp for PassThrough {
             request.insert_header(X_MATCHED_PATH, &route.pattern)?;
             request.insert_header(X_ROUTE_PARAMS, params)?;
         }
-        if let Some(host) = passage.upstream.configured_host() {
+        // HTTP/1.0 visitors need not say a host; HTTP/1.1 handlers need one.
+        let unsaid = carried.server_host.as_ref().filter(|_| !request.headers.contains_key(HOST));
+        if let Some(host) = passage.upstream.configured_host().or(unsaid) {
             request.insert_header(HOST, host)?;
         }
         // The upload counts against the handler only once it is over.

@@ -49,6 +49,7 @@ fn drain(reader: &mut BodyReader) -> (Vec<u8>, End) {
             Poll::Ready(Ok(Some(piece))) => {
                 assert!(!piece.is_empty(), "an empty piece would end a chunked message");
                 bytes.extend_from_slice(&piece);
+                assert!(bytes.len() as u64 <= reader.body.length(), "a reader gets more than there is");
             }
             Poll::Ready(Ok(None)) => return (bytes, End::Whole),
             Poll::Ready(Err(Cut)) => return (bytes, End::Cut),

@@ -217,3 +217,14 @@ async fn when_nobody_is_there_the_visitor_is_told() {
     statuses.sort_unstable();
     assert_eq!(statuses, [200, 200, 502, 502]);
 }
+
+#[tokio::test]
+async fn a_visitor_without_a_host_reaches_the_handler_under_the_servers_own_name() {
+    let origin = Origin::start().await;
+    origin.on("/*", |_| Reply::ok("here"));
+    let gateway = Gateway::simple(&origin, "").await;
+    let mut visitor = Client::connect(gateway.address()).await;
+    visitor.send_raw("GET /old HTTP/1.0\r\n\r\n").await;
+    assert_eq!(visitor.read_response("GET").await.text(), "here");
+    assert_eq!(origin.seen("/old")[0].all("host"), [origin.address().to_string()]);
+}
