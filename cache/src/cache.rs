@@ -1,20 +1,66 @@
 //! The look-up: one question, one of five answers.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use crate::fill::Fill;
-use crate::flight::{Flights, Waiter};
-use crate::page::{Content, Page, Trouble};
+use bytes::Bytes;
+use http::header::CONTENT_RANGE;
+use http::{HeaderMap, StatusCode};
+
+use crate::fill::{Fill, Terms};
+use crate::flight::{Flights, Role, Waiter};
+use crate::groups::Marks;
+use crate::page::{Content, Page, Slot, Trouble};
+use crate::partial::Combined;
 use crate::shared::Shared;
-use crate::store::{Store, StoreFigures, declined_now};
-use crate::stored::StoredResponse;
-use crate::{CacheKey, DeclineReason, Freshness, Moment, StaleReason, Variant, Windows};
+use crate::store::{Store, StoreFigures};
+use crate::stored::{Kept, StoredResponse};
+use crate::variance::Selecting;
+use crate::word::age_value;
+use crate::{
+    CacheKey, Coding, DeclineReason, Demands, Extent, FailureKind, Groups, Moment, Partial, Policy, ResponseHead,
+    Sharing, StaleReason, Use, Variance, Variant,
+};
 
 /// The cache: pages in memory and the fills in flight. `F` is how a fill fails, in the words of whoever fetches.
 #[derive(Debug)]
 pub struct Cache<F: Clone> {
     shared: Arc<Shared<F>>,
+}
+
+/// What a look-up asks for.
+#[derive(Clone, Copy, Debug)]
+pub struct Asked<'a> {
+    /// The bytes of [`crate::KeyParts::write`].
+    pub key: &'a [u8],
+    /// The request's fields, which select a variant.
+    pub request: &'a HeaderMap,
+    /// By whose word it is answered.
+    pub policy: &'a Policy,
+    /// What the request asks of caches, where that is heeded.
+    pub demands: &'a Demands,
+}
+
+impl<'a> Asked<'a> {
+    fn selecting(&self) -> Selecting<'a> {
+        match self.policy {
+            Policy::Window(_, variance) => Selecting::by(variance, self.request),
+            Policy::Origin(_) => Selecting::any(self.request),
+        }
+    }
+
+    /// Why nobody waits for what is being fetched in the place of `old`: it will not be shared. Where `old` may help out if the
+    /// handler fails, one waits for that.
+    fn reason_not_to_wait(&self, old: &StoredResponse, now: Moment) -> Option<DeclineReason> {
+        match old.kept().sharing {
+            Sharing::Everyone => None,
+            Sharing::Asker(reason) => {
+                let helps_out = self.policy.despite(FailureKind::Answered, old, self.demands, now).is_some();
+                (!helps_out).then_some(reason)
+            }
+        }
+    }
 }
 
 /// The answer to a look-up.
@@ -65,67 +111,264 @@ pub enum Missing {
     Vary,
     /// What is stored may not be served any more.
     Stale,
+    /// What is stored is fresh, and the request wants it fresher.
+    Request,
 }
 
-/// What the store knows of a key and variant.
+/// What may answer a request without asking the handler.
+#[derive(Debug)]
+pub struct Glance {
+    /// The response.
+    pub response: Arc<StoredResponse>,
+    /// By how much it is stale, and why it may be served so; none for a fresh one, with its time to live.
+    pub staleness: Result<Option<Duration>, (Duration, StaleReason)>,
+}
+
+/// What was found out about a part that is to be kept.
+#[derive(Clone, Debug)]
+pub struct PartTerms {
+    /// Which bytes it is.
+    pub extent: Extent,
+    /// Whom it is for.
+    pub variant: Variant,
+    /// The age with which it came.
+    pub initial_age: Duration,
+    /// The groups with which it is forgotten.
+    pub groups: Groups,
+    /// What [`Cache::invalidations`] said when the handler was asked.
+    pub began: u64,
+}
+
+/// What the store knows of a key and what a request selects of it.
 enum Known {
     Fresh(Arc<StoredResponse>, Option<Duration>),
-    Stale(Arc<StoredResponse>, Duration, Arc<Trouble>),
-    Declined(DeclineReason),
-    Missing(Missing, Option<Arc<StoredResponse>>),
+    /// Served stale, and nobody is asked.
+    Settled(Arc<StoredResponse>, Duration, StaleReason),
+    /// Served stale, and revalidated.
+    Stale(Arc<StoredResponse>, Duration, StaleReason, Variant),
+    Declined(DeclineReason, Variant),
+    Missing(Missing, Option<(Arc<StoredResponse>, Variant)>),
 }
 
 impl<F: Clone> Cache<F> {
     /// An empty cache that keeps at most `capacity` bytes, and no body above `max_body` bytes.
     pub fn new(capacity: u64, max_body: u64) -> Cache<F> {
-        Cache { shared: Arc::new(Shared { store: Store::new(capacity), flights: Flights::new(), max_body }) }
+        let (store, flights, marks) = (Store::new(capacity), Flights::new(), Arc::new(Marks::default()));
+        Cache { shared: Arc::new(Shared { store, flights, marks, invalidations: AtomicU64::new(0), max_body }) }
     }
 
-    /// Looks up `key` (the bytes of [`crate::KeyParts::write`]) in the given variant, judged by the request's windows.
+    /// Looks up what `asked` asks for.
     ///
     /// A hit takes no lock. Whatever else is decided under the lock of the key, after a second look: a fill that landed in
     /// between is found there, so that no two fills of one key ever follow from one gap.
-    pub fn lookup(&self, key: &[u8], variant: &Variant, windows: &Windows, now: Moment) -> Lookup<F> {
-        match self.known(key, variant, windows, now) {
+    pub fn lookup(&self, asked: &Asked<'_>, now: Moment) -> Lookup<F> {
+        let mut selecting = asked.selecting();
+        match self.known(asked, &mut selecting, now) {
             Known::Fresh(response, ttl) => return Lookup::Hit { response, ttl },
-            Known::Declined(reason) => return Lookup::Pass(reason),
-            Known::Stale(response, staleness, trouble) if trouble.backing_off(now) => {
-                return Lookup::Stale { response, staleness, reason: StaleReason::Error, refresh: None };
+            Known::Settled(response, staleness, reason) => {
+                return Lookup::Stale { response, staleness, reason, refresh: None };
             }
-            Known::Stale(..) | Known::Missing(..) => {}
+            Known::Declined(..) | Known::Stale(..) | Known::Missing(..) => {}
         }
-        let mut shard = self.shared.flights.lock(key);
-        let (stale, missing, old) = match self.known(key, variant, windows, now) {
-            Known::Fresh(response, ttl) => return Lookup::Hit { response, ttl },
-            Known::Declined(reason) => return Lookup::Pass(reason),
-            Known::Stale(response, staleness, trouble) => {
-                let reason = if trouble.failures() > 0 { StaleReason::Error } else { StaleReason::Revalidating };
-                if trouble.backing_off(now) {
-                    return Lookup::Stale { response, staleness, reason, refresh: None };
-                }
-                (Some((Arc::clone(&response), staleness, reason)), Missing::Stale, Some(response))
+        let mut shard = self.shared.flights.lock(asked.key);
+        let known = self.known(asked, &mut selecting, now);
+        let running = shard.find(asked.key, &mut selecting);
+        let (stale, missing, old, variant) = match (known, running) {
+            (Known::Fresh(response, ttl), _) => return Lookup::Hit { response, ttl },
+            (Known::Settled(response, staleness, reason), _)
+            | (Known::Stale(response, staleness, reason, _), Some(_)) => {
+                return Lookup::Stale { response, staleness, reason, refresh: None };
             }
-            Known::Missing(missing, old) => (None, missing, old),
+            (Known::Declined(reason, _), Some(_)) => return Lookup::Pass(reason),
+            (Known::Missing(missing, old), Some(flight)) => {
+                return match old.and_then(|(old, _)| asked.reason_not_to_wait(&old, now)) {
+                    Some(reason) => Lookup::Pass(reason),
+                    None => Lookup::Collapsed { waiter: flight.join(Role::Other), missing },
+                };
+            }
+            (Known::Declined(reason, variant), None) => match asked.policy {
+                Policy::Window(..) => return Lookup::Pass(reason),
+                // Asking costs no more than passing, and the next answer may be one to keep.
+                Policy::Origin(_) => (None, Missing::Uri, None, Some(variant)),
+            },
+            (Known::Stale(response, staleness, reason, variant), None) => {
+                let old = Some(Arc::clone(&response));
+                (Some((response, staleness, reason)), Missing::Stale, old, Some(variant))
+            }
+            (Known::Missing(missing, Some((old, variant))), None) => (None, missing, Some(old), Some(variant)),
+            (Known::Missing(missing, None), None) => (None, missing, None, None),
         };
-        let running = shard.find(key, variant);
-        match (stale, running) {
-            (Some((response, staleness, reason)), Some(_)) => {
-                Lookup::Stale { response, staleness, reason, refresh: None }
-            }
-            (None, Some(flight)) => Lookup::Collapsed { waiter: flight.join(), missing },
-            (stale, None) => {
-                let key = CacheKey::from(key);
-                let flight = shard.begin(key.clone(), variant.clone());
-                drop(shard);
-                let fill = Fill::new(Arc::clone(&self.shared), key, variant.clone(), flight, old);
-                match stale {
-                    Some((response, staleness, reason)) => {
-                        Lookup::Stale { response, staleness, reason, refresh: Some(fill) }
-                    }
-                    None => Lookup::Miss { fill, missing },
-                }
-            }
+        let variant = variant.unwrap_or_else(|| self.expected(asked, shard.variance(asked.key)));
+        let key = CacheKey::from(asked.key);
+        let flight = shard.begin(key.clone(), variant.clone(), &self.shared.marks);
+        drop(shard);
+        let fill = Fill::new(Arc::clone(&self.shared), key, variant, flight, old);
+        match stale {
+            Some((response, staleness, reason)) => Lookup::Stale { response, staleness, reason, refresh: Some(fill) },
+            None => Lookup::Miss { fill, missing },
         }
+    }
+
+    /// What may answer without asking the handler; otherwise what is missing. Nothing is begun.
+    ///
+    /// # Errors
+    ///
+    /// Why the handler would have to be asked.
+    pub fn glance(&self, asked: &Asked<'_>, now: Moment) -> Result<Glance, Missing> {
+        match self.known(asked, &mut asked.selecting(), now) {
+            Known::Fresh(response, ttl) => Ok(Glance { response, staleness: Ok(ttl) }),
+            Known::Settled(response, staleness, reason) | Known::Stale(response, staleness, reason, _) => {
+                Ok(Glance { response, staleness: Err((staleness, reason)) })
+            }
+            Known::Declined(..) => Err(Missing::Uri),
+            Known::Missing(missing, _) => Err(missing),
+        }
+    }
+
+    /// What is stored, and by how much it is stale, if it may be served because the handler has just failed.
+    pub fn despite(
+        &self,
+        failure: FailureKind,
+        asked: &Asked<'_>,
+        now: Moment,
+    ) -> Option<(Arc<StoredResponse>, Duration)> {
+        let page = self.shared.store.get(asked.key)?;
+        let slot = page.select(&mut asked.selecting(), now)?;
+        match &slot.content {
+            Content::Stored(response, _) if !self.is_outdated(response) => {
+                let staleness = asked.policy.despite(failure, response, asked.demands, now)?;
+                Some((Arc::clone(response), staleness))
+            }
+            Content::Stored(..) | Content::Part(_) | Content::Declined(..) => None,
+        }
+    }
+
+    /// Forgets every variant of a key, and what shares a group with one of them (RFC 9111 section 4.4, RFC 9875 section
+    /// 2.2.1). What is being fetched for it is not kept. The number of responses that were stored.
+    pub fn invalidate(&self, key: &[u8]) -> usize {
+        let mut shard = self.shared.flights.lock(key);
+        let page = self.shared.store.remove(key);
+        shard.end_all(key);
+        self.shared.invalidations.fetch_add(1, Ordering::AcqRel);
+        drop(shard);
+        let Some(page) = page else { return 0 };
+        for response in page.stored() {
+            self.shared.marks.invalidate(&response.kept().groups);
+        }
+        page.stored().count()
+    }
+
+    /// Forgets every response that carries one of these groups, and those that are being fetched now (RFC 9875 section 3).
+    pub fn invalidate_groups(&self, groups: &Groups) {
+        self.shared.invalidations.fetch_add(1, Ordering::AcqRel);
+        self.shared.marks.invalidate(groups);
+    }
+
+    /// Keeps a coding of a stored response beside it, as long as it is there. Whether it was.
+    pub fn keep_coding(&self, key: &[u8], response: &StoredResponse, coding: Coding, body: &Bytes) -> bool {
+        let shard = self.shared.flights.lock(key);
+        let page = self.shared.store.get(key);
+        let changed = page.and_then(|page| {
+            page.changed(|content| match content {
+                Content::Stored(stored, trouble) if stored.shares_body_with(response) => {
+                    let coded = Arc::new(stored.with_coding(coding, body.clone()));
+                    Some(Content::Stored(coded, Arc::clone(trouble)))
+                }
+                Content::Stored(..) | Content::Part(_) | Content::Declined(..) => None,
+            })
+        });
+        let Some(changed) = changed else { return false };
+        self.shared.store.replace(CacheKey::from(key), changed);
+        drop(shard);
+        self.shared.store.settle();
+        true
+    }
+
+    /// Longest body that is kept, in bytes.
+    pub fn max_body(&self) -> u64 {
+        self.shared.max_body
+    }
+
+    /// Where a request for a part stands among the invalidations; see [`Cache::keep_part`].
+    pub fn invalidations(&self) -> u64 {
+        self.shared.invalidations.load(Ordering::Acquire)
+    }
+
+    /// A fresh part that a request selects, with its time to live.
+    pub fn part(&self, asked: &Asked<'_>, now: Moment) -> Option<(Arc<Partial>, Option<Duration>)> {
+        let page = self.shared.store.get(asked.key)?;
+        let slot = page.select(&mut asked.selecting(), now)?;
+        let Content::Part(part) = &slot.content else { return None };
+        match asked.policy.allowed(part.response(), asked.demands, now) {
+            Use::Fresh(ttl) if !self.is_outdated(part.response()) => Some((Arc::clone(part), ttl)),
+            Use::Fresh(_) | Use::Unwanted | Use::WhileRevalidating(_) | Use::AsAsked(_) | Use::Never => None,
+        }
+    }
+
+    /// Keeps a part, with what is there of the same representation; when that makes it whole, as a response like others. It is
+    /// dropped where the whole is kept already, and where anything was invalidated since the handler was asked: `began` is
+    /// what [`Cache::invalidations`] said then.
+    pub fn keep_part(&self, key: &[u8], head: ResponseHead, body: Bytes, received: Moment, part: PartTerms) {
+        let PartTerms { extent, variant, initial_age, groups, began } = part;
+        if body.len() as u64 != extent.length || extent.length > self.shared.max_body {
+            return;
+        }
+        let shard = self.shared.flights.lock(key);
+        // Noted before it is asked whether there was one: one that comes in between outdates what is kept here.
+        let mark = self.shared.marks.now();
+        if self.invalidations() != began {
+            return;
+        }
+        let page = self.shared.store.get(key);
+        let older = match page.as_deref().and_then(|page| page.find(&variant)) {
+            Some(Content::Stored(..)) => return,
+            Some(Content::Part(older)) => Some(Arc::clone(older)),
+            Some(Content::Declined(..)) | None => None,
+        };
+        let mut head = ResponseHead { status: StatusCode::OK, ..head };
+        head.fields.remove(&CONTENT_RANGE);
+        let kept = Kept { groups, began: mark, ..Kept::default() };
+        let response = StoredResponse::new(head, body, received, None).with(initial_age, kept);
+        let content = match Partial::new(response, extent).with(older.as_deref(), self.shared.max_body) {
+            Combined::Part(part) => Content::Part(Arc::new(part)),
+            Combined::Whole(response) => Content::Stored(Arc::new(response), Arc::default()),
+        };
+        self.shared.store.put(&CacheKey::from(key), Slot { variant, content });
+        drop(shard);
+        self.shared.store.settle();
+    }
+
+    /// Heeds what the answer to a HEAD says of what is stored: it is brought up to date where the answer describes it, and
+    /// forgotten where it does not, or where `terms` has none for what it would be then (RFC 9111 section 4.3.5).
+    pub fn freshen(
+        &self,
+        asked: &Asked<'_>,
+        head: &ResponseHead,
+        received: Moment,
+        terms: impl FnOnce(&StoredResponse, &ResponseHead) -> Option<Terms>,
+    ) {
+        let shard = self.shared.flights.lock(asked.key);
+        let Some(page) = self.shared.store.get(asked.key) else { return };
+        let Some(slot) = page.select(&mut asked.selecting(), received) else { return };
+        let Content::Stored(response, _) = &slot.content else { return };
+        let described = response.is_described_by(head);
+        let terms = if described { terms(response, &response.updated_by(head)) } else { None };
+        let page = page.without(&slot.variant);
+        let page = match terms {
+            None => page,
+            Some(Terms { initial_age, variant, unshared, sharing, groups, recoding, dating, .. }) => {
+                // Nobody knows what was made invalid while the HEAD was under way, so that counts which was before.
+                let kept = Kept { groups, began: response.kept().began, sharing, recoding, dating };
+                let initial_age = initial_age.unwrap_or_else(|| age_value(head));
+                let fresh = response.renewed_without(&unshared, head, received).with(initial_age, kept);
+                let variant = variant.unwrap_or_else(|| slot.variant.clone());
+                let content = Content::Stored(Arc::new(fresh), Arc::default());
+                page.with(Slot { variant, content }, usize::MAX).0
+            }
+        };
+        self.shared.store.replace(CacheKey::from(asked.key), page);
+        drop(shard);
+        self.shared.store.settle();
     }
 
     /// The cache in figures.
@@ -139,33 +382,83 @@ impl<F: Clone> Cache<F> {
         self.shared.flights.len()
     }
 
-    fn known(&self, key: &[u8], variant: &Variant, windows: &Windows, now: Moment) -> Known {
-        let Some(page) = self.shared.store.get(key) else { return Known::Missing(Missing::Uri, None) };
-        known_in(&page, variant, windows, now)
+    /// What is fresh and in the language that the request wants most, though it was made for another.
+    fn in_the_language(&self, asked: &Asked<'_>, page: &Page, now: Moment) -> Option<Known> {
+        let slot = match asked.policy {
+            Policy::Window(..) => return None,
+            Policy::Origin(_) => page.select_by_language(asked.request)?,
+        };
+        let Content::Stored(response, _) = &slot.content else { return None };
+        match asked.policy.allowed(response, asked.demands, now) {
+            Use::Fresh(ttl) if !self.is_outdated(response) => Some(Known::Fresh(Arc::clone(response), ttl)),
+            Use::Fresh(_) | Use::Unwanted | Use::WhileRevalidating(_) | Use::AsAsked(_) | Use::Never => None,
+        }
+    }
+
+    /// The variant that a request without a response probably asks for: by the fields in which the others of its page differ.
+    fn expected(&self, asked: &Asked<'_>, in_flight: Option<&Variance>) -> Variant {
+        match asked.policy {
+            Policy::Window(_, variance) => Variant::of(variance, asked.request),
+            Policy::Origin(_) => {
+                let page = self.shared.store.get(asked.key);
+                let variance = page.as_deref().and_then(Page::variance).or(in_flight);
+                variance.map_or_else(Variant::default, |variance| Variant::of(variance, asked.request))
+            }
+        }
+    }
+
+    fn is_outdated(&self, response: &StoredResponse) -> bool {
+        self.shared.marks.outdate(&response.kept().groups, response.kept().began)
+    }
+
+    fn known(&self, asked: &Asked<'_>, selecting: &mut Selecting<'_>, now: Moment) -> Known {
+        let Some(page) = self.shared.store.get(asked.key) else { return Known::Missing(Missing::Uri, None) };
+        let Some(slot) = page.select(selecting, now) else {
+            if let Some(known) = self.in_the_language(asked, &page, now) {
+                return known;
+            }
+            let missing = if page.holds_any() { Missing::Vary } else { Missing::Uri };
+            return Known::Missing(missing, None);
+        };
+        match &slot.content {
+            Content::Declined(reason, _) => Known::Declined(*reason, slot.variant.clone()),
+            Content::Part(_) => Known::Missing(Missing::Uri, None),
+            // Not even good to ask with: what was forgotten helps nobody out.
+            Content::Stored(response, _) if self.is_outdated(response) => Known::Missing(Missing::Stale, None),
+            Content::Stored(response, trouble) => usable(asked, response, trouble, &slot.variant, now),
+        }
     }
 }
 
-fn known_in(page: &Page, variant: &Variant, windows: &Windows, now: Moment) -> Known {
-    let nothing = || {
-        let missing = if page.holds_any() { Missing::Vary } else { Missing::Uri };
-        Known::Missing(missing, None)
-    };
-    match page.find(variant) {
-        None => nothing(),
-        Some(Content::Declined(reason, until)) => match declined_now(*reason, *until, now) {
-            Some(reason) => Known::Declined(reason),
-            None => nothing(),
-        },
-        Some(Content::Stored(response, trouble)) => {
-            let response = Arc::clone(response);
-            match windows.freshness(&response, now) {
-                Freshness::Fresh { ttl } => Known::Fresh(response, ttl),
-                // After a failure the shorter of the two windows counts.
-                Freshness::Stale { staleness } if trouble.failures() > 0 && staleness > windows.stale_if_error => {
-                    Known::Missing(Missing::Stale, Some(response))
-                }
-                Freshness::Stale { staleness } => Known::Stale(response, staleness, Arc::clone(trouble)),
-                Freshness::Expired => Known::Missing(Missing::Stale, Some(response)),
+/// What may be done with a stored response, whose revalidations fare as `trouble` says.
+fn usable(
+    asked: &Asked<'_>,
+    response: &Arc<StoredResponse>,
+    trouble: &Trouble,
+    variant: &Variant,
+    now: Moment,
+) -> Known {
+    let response = Arc::clone(response);
+    let in_trouble = trouble.failures() > 0;
+    match asked.policy.allowed(&response, asked.demands, now) {
+        Use::Fresh(ttl) => Known::Fresh(response, ttl),
+        Use::Unwanted => Known::Missing(Missing::Request, Some((response, variant.clone()))),
+        Use::AsAsked(staleness) => Known::Settled(response, staleness, StaleReason::Asked),
+        Use::WhileRevalidating(staleness) if in_trouble && !asked.policy.stale_in_trouble(staleness) => {
+            Known::Missing(Missing::Stale, Some((response, variant.clone())))
+        }
+        Use::WhileRevalidating(staleness) if trouble.backing_off(now) => {
+            Known::Settled(response, staleness, StaleReason::Error)
+        }
+        Use::WhileRevalidating(staleness) => {
+            let reason = if in_trouble { StaleReason::Error } else { StaleReason::Revalidating };
+            Known::Stale(response, staleness, reason, variant.clone())
+        }
+        Use::Never => {
+            let despite = || asked.policy.despite(trouble.kind(), &response, asked.demands, now);
+            match trouble.backing_off(now).then(despite).flatten() {
+                Some(staleness) => Known::Settled(response, staleness, StaleReason::Error),
+                None => Known::Missing(Missing::Stale, Some((response, variant.clone()))),
             }
         }
     }

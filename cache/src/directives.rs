@@ -2,24 +2,82 @@
 
 use std::time::Duration;
 
-use http::HeaderValue;
+use http::{HeaderName, HeaderValue};
 
-/// The directives of a response's `Cache-Control` that decide whether and how long it may be kept.
+use crate::list::{elements, split_outside_quotes};
+
+/// The directives of a response that decide whether and how long it may be kept, and whether as it came.
 ///
 /// Malformed input leads to caution, not to an error: a prohibition is heeded wherever it can be recognised, and a lifetime
 /// that cannot be read is zero.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct CacheControl {
     /// `no-store`: keep nothing (section 5.2.2.5).
     pub no_store: bool,
-    /// `no-cache`, with or without field names: do not answer from it unasked (section 5.2.2.4).
-    pub no_cache: bool,
-    /// `private`, with or without field names: for one visitor (section 5.2.2.7).
-    pub private: bool,
+    /// `no-cache`: do not answer from it unasked (section 5.2.2.4).
+    pub no_cache: Restriction,
+    /// `private`: for one visitor (section 5.2.2.7).
+    pub private: Restriction,
+    /// `must-revalidate`: once stale, never without asking (section 5.2.2.2).
+    pub must_revalidate: bool,
+    /// `proxy-revalidate`: the same for shared caches (section 5.2.2.8).
+    pub proxy_revalidate: bool,
+    /// `must-understand`: not to be kept by who does not know its status (section 5.2.2.3).
+    pub must_understand: bool,
+    /// Whether `no-store` stands where nothing belongs, so that nothing beside it can be trusted to soften it.
+    pub garbled: bool,
+    /// `no-transform`: leave the content as it is (section 5.2.2.6).
+    pub no_transform: bool,
+    /// `public`: may be kept although it would not be otherwise (section 5.2.2.9).
+    pub public: bool,
     /// `max-age` (section 5.2.2.1).
     pub max_age: Option<Duration>,
     /// `s-maxage`, which beats `max-age` in a shared cache (section 5.2.2.10).
     pub s_maxage: Option<Duration>,
+    /// `stale-while-revalidate` (RFC 5861 section 3).
+    pub stale_while_revalidate: Option<Duration>,
+    /// `stale-if-error` (RFC 5861 section 4).
+    pub stale_if_error: Option<Duration>,
+}
+
+/// What a directive holds back that may name fields.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Restriction {
+    /// Nothing.
+    #[default]
+    Nothing,
+    /// These fields of the response.
+    Fields(Vec<HeaderName>),
+    /// The whole response.
+    Whole,
+}
+
+impl Restriction {
+    /// Whether it is there at all, with or without field names.
+    pub fn is_present(&self) -> bool {
+        *self != Restriction::Nothing
+    }
+
+    /// The fields that are held back.
+    pub fn fields(&self) -> &[HeaderName] {
+        match self {
+            Restriction::Fields(names) => names,
+            Restriction::Nothing | Restriction::Whole => &[],
+        }
+    }
+
+    /// Adds what a directive with this argument holds back. What cannot be read holds back the whole.
+    pub(crate) fn add(&mut self, argument: Option<&[u8]>) {
+        let named = argument.and_then(field_names);
+        *self = match (std::mem::take(self), named) {
+            (Restriction::Whole, _) | (_, None) => Restriction::Whole,
+            (Restriction::Nothing, Some(names)) => Restriction::Fields(names),
+            (Restriction::Fields(mut known), Some(names)) => {
+                known.extend(names);
+                Restriction::Fields(known)
+            }
+        };
+    }
 }
 
 impl CacheControl {
@@ -27,7 +85,7 @@ impl CacheControl {
     pub fn parse<'a>(lines: impl Iterator<Item = &'a HeaderValue>) -> CacheControl {
         let mut directives = CacheControl::default();
         for line in lines {
-            for directive in Elements(line.as_bytes()) {
+            for directive in elements(line.as_bytes()) {
                 directives.heed(directive);
             }
         }
@@ -39,24 +97,75 @@ impl CacheControl {
         self.s_maxage.or(self.max_age)
     }
 
-    fn heed(&mut self, directive: &[u8]) {
+    /// Whether it may never be served stale without asking: `s-maxage` implies it for shared caches (section 5.2.2.10).
+    pub fn forbids_stale(&self) -> bool {
+        self.must_revalidate || self.proxy_revalidate || self.s_maxage.is_some()
+    }
+
+    /// Reads one directive.
+    pub(crate) fn heed(&mut self, directive: &[u8]) {
         // A wrong separator, as in `private; max-age=60`, must not hide a prohibition.
-        for word in Words(directive) {
-            let name = word.split(|byte| *byte == b'=').next().unwrap_or_default();
-            self.no_store |= name.eq_ignore_ascii_case(b"no-store");
-            self.no_cache |= name.eq_ignore_ascii_case(b"no-cache");
-            self.private |= name.eq_ignore_ascii_case(b"private");
+        for word in split_outside_quotes(directive, |byte| matches!(byte, b';' | b' ' | b'\t')) {
+            let (name, argument) = name_and_argument(word);
+            self.restrict(name, argument);
+            self.garbled |= name.eq_ignore_ascii_case(b"no-store") && word.trim_ascii() != directive.trim_ascii();
         }
-        let (name, value) = match directive.iter().position(|byte| *byte == b'=') {
-            Some(at) => (directive[..at].trim_ascii(), Some(directive[at + 1..].trim_ascii())),
-            None => (directive.trim_ascii(), None),
-        };
-        if name.eq_ignore_ascii_case(b"max-age") {
-            self.max_age = Some(shorter(self.max_age, delta_seconds(value)));
-        } else if name.eq_ignore_ascii_case(b"s-maxage") {
-            self.s_maxage = Some(shorter(self.s_maxage, delta_seconds(value)));
+        let (name, argument) = name_and_argument(directive);
+        self.permit(name, argument);
+    }
+
+    /// Heeds what forbids something.
+    fn restrict(&mut self, name: &[u8], argument: Option<&[u8]>) {
+        let is = |directive: &str| name.eq_ignore_ascii_case(directive.as_bytes());
+        self.no_store |= is("no-store");
+        self.must_revalidate |= is("must-revalidate");
+        self.proxy_revalidate |= is("proxy-revalidate");
+        self.must_understand |= is("must-understand");
+        self.no_transform |= is("no-transform");
+        if is("no-cache") {
+            self.no_cache.add(argument);
+        } else if is("private") {
+            self.private.add(argument);
         }
     }
+
+    /// Heeds what permits something, where it is well written.
+    fn permit(&mut self, name: &[u8], argument: Option<&[u8]>) {
+        let is = |directive: &str| name.eq_ignore_ascii_case(directive.as_bytes());
+        self.public |= is("public") && argument.is_none();
+        let time = if is("max-age") {
+            &mut self.max_age
+        } else if is("s-maxage") {
+            &mut self.s_maxage
+        } else if is("stale-while-revalidate") {
+            &mut self.stale_while_revalidate
+        } else if is("stale-if-error") {
+            &mut self.stale_if_error
+        } else {
+            return;
+        };
+        *time = Some(shorter(*time, delta_seconds(argument)));
+    }
+}
+
+/// A directive's name and what follows its equals sign.
+pub(crate) fn name_and_argument(directive: &[u8]) -> (&[u8], Option<&[u8]>) {
+    match directive.iter().position(|byte| *byte == b'=') {
+        Some(at) => (directive[..at].trim_ascii(), Some(directive[at + 1..].trim_ascii())),
+        None => (directive.trim_ascii(), None),
+    }
+}
+
+/// The field names of an argument, as a token or a quoted string (RFC 9111 section 5.2); none when it is neither, or names
+/// nothing.
+fn field_names(argument: &[u8]) -> Option<Vec<HeaderName>> {
+    let list = match argument {
+        [b'"', inner @ .., b'"'] => inner,
+        token => token,
+    };
+    let names = list.split(|byte| *byte == b',').map(<[u8]>::trim_ascii).filter(|name| !name.is_empty());
+    let names: Vec<HeaderName> = names.map(HeaderName::from_bytes).collect::<Result<_, _>>().ok()?;
+    (!names.is_empty()).then_some(names)
 }
 
 /// Of a repeated directive the most restrictive counts (RFC 9111 section 4.2.1).
@@ -66,86 +175,22 @@ fn shorter(known: Option<Duration>, new: Duration) -> Duration {
 
 /// A number of seconds (RFC 9111 section 1.2.2): overflow counts as 2^31, anything unreadable as stale.
 pub(crate) fn delta_seconds(value: Option<&[u8]>) -> Duration {
+    value.and_then(seconds).unwrap_or_default()
+}
+
+/// A number of seconds, quoted or not; none when it is unreadable.
+pub(crate) fn seconds(mut digits: &[u8]) -> Option<Duration> {
     const OVERFLOW: u64 = 1 << 31;
-    let Some(mut digits) = value else { return Duration::ZERO };
     if let [b'"', inner @ .., b'"'] = digits {
         digits = inner;
     }
     if digits.is_empty() || !digits.iter().all(u8::is_ascii_digit) {
-        return Duration::ZERO;
+        return None;
     }
     let seconds = digits
         .iter()
         .fold(0u64, |sum, digit| sum.saturating_mul(10).saturating_add(u64::from(digit - b'0')).min(OVERFLOW));
-    Duration::from_secs(seconds)
-}
-
-/// The elements of a comma-separated list; commas inside quoted strings belong to their element (RFC 9110 section 5.6). A
-/// quote that is never closed is none.
-struct Elements<'a>(&'a [u8]);
-
-impl<'a> Iterator for Elements<'a> {
-    type Item = &'a [u8];
-
-    fn next(&mut self) -> Option<&'a [u8]> {
-        if self.0.is_empty() {
-            return None;
-        }
-        let end = find_outside_quotes(self.0, |byte| byte == b',');
-        let (element, rest) = match end {
-            Some(at) => (&self.0[..at], &self.0[at + 1..]),
-            None => (self.0, &self.0[self.0.len()..]),
-        };
-        self.0 = rest;
-        Some(element)
-    }
-}
-
-/// The words of an element, whatever stands between them that belongs there or not.
-struct Words<'a>(&'a [u8]);
-
-impl<'a> Iterator for Words<'a> {
-    type Item = &'a [u8];
-
-    fn next(&mut self) -> Option<&'a [u8]> {
-        if self.0.is_empty() {
-            return None;
-        }
-        let end = find_outside_quotes(self.0, |byte| matches!(byte, b';' | b' ' | b'\t'));
-        let (word, rest) = match end {
-            Some(at) => (&self.0[..at], &self.0[at + 1..]),
-            None => (self.0, &self.0[self.0.len()..]),
-        };
-        self.0 = rest;
-        Some(word)
-    }
-}
-
-/// Where the first byte that `separates` is, outside quoted strings.
-fn find_outside_quotes(text: &[u8], separates: impl Fn(u8) -> bool) -> Option<usize> {
-    let mut at = 0;
-    while let Some(&byte) = text.get(at) {
-        if separates(byte) {
-            return Some(at);
-        }
-        at += match byte {
-            b'"' => quoted_length(&text[at..]).unwrap_or(1),
-            _ => 1,
-        };
-    }
-    None
-}
-
-/// The length of the quoted string at the beginning of `text`, both quotes included; none when it does not end.
-fn quoted_length(text: &[u8]) -> Option<usize> {
-    let mut at = 1;
-    loop {
-        match text.get(at)? {
-            b'"' => return Some(at + 1),
-            b'\\' => at += 2,
-            _ => at += 1,
-        }
-    }
+    Some(Duration::from_secs(seconds))
 }
 
 #[cfg(test)]

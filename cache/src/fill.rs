@@ -1,17 +1,22 @@
 //! A fill: permission to fetch and store for one key and variant. Finished by consuming it, abandoned by dropping it.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
-use http::header::{CONTENT_LENGTH, ETAG};
-use http::{HeaderValue, StatusCode};
+use http::header::{ACCEPT_RANGES, CONTENT_LENGTH, ETAG};
+use http::{HeaderName, HeaderValue, StatusCode};
 use sha2::{Digest, Sha256};
 
-use crate::flight::{Flight, Progress, Streaming, Waiter};
+use crate::flight::{Audience, Begun, Flight, Progress, Role, Streaming, Waiter};
 use crate::page::{Content, HIT_FOR_MISS_LIFE, Slot, Trouble};
 use crate::shared::Shared;
-use crate::stored::StoredResponse;
-use crate::{CacheKey, DeclineReason, Moment, Room, Variant, backoff};
+use crate::stored::{Dating, Kept, StoredResponse};
+use crate::word::age_value;
+use crate::{
+    CacheKey, DeclineReason, EVERGATE_CACHE_CONTROL, FailureKind, Fields, Groups, Moment, Recoding, ResponseHead, Room,
+    Sharing, Variant, backoff,
+};
 
 /// Permission to fetch and store for one key and variant; exactly one exists at a time.
 ///
@@ -40,7 +45,8 @@ impl<F: Clone> Hold<F> {
     fn release(&mut self, content: Option<Content>, news: Option<Progress<F>>) {
         let mut shard = self.shared.flights.lock(self.key.as_bytes());
         let changed = content.is_some();
-        if let Some(content) = content {
+        // An invalidation beats every fill that began before it.
+        if let Some(content) = content.filter(|_| shard.holds(&self.key, &self.flight)) {
             self.shared.store.put(&self.key, Slot { variant: self.variant.clone(), content });
         }
         shard.end(&self.key, &self.flight);
@@ -56,13 +62,21 @@ impl<F: Clone> Hold<F> {
     }
 
     /// Counts a failed revalidation of what is stored; the next may begin after a back-off.
-    fn note_failure(&self, now: Moment, jitter: f64) {
-        let _shard = self.shared.flights.lock(self.key.as_bytes());
-        if let Some(page) = self.shared.store.get(self.key.as_bytes())
+    fn note_failure(&self, kind: FailureKind, now: Moment, jitter: f64) {
+        let shard = self.shared.flights.lock(self.key.as_bytes());
+        if shard.holds(&self.key, &self.flight)
+            && let Some(page) = self.shared.store.get(self.key.as_bytes())
             && let Some(Content::Stored(_, trouble)) = page.find(&self.variant)
         {
-            trouble.failed(now.monotonic + backoff(trouble.failures() + 1, jitter));
+            trouble.failed(kind, now.monotonic + backoff(trouble.failures() + 1, jitter));
         }
+    }
+
+    /// The response has begun, and shows whom it is for.
+    fn specify(&mut self, variant: Variant) {
+        let mut shard = self.shared.flights.lock(self.key.as_bytes());
+        shard.specify(&self.key, &self.flight, &variant);
+        self.variant = variant;
     }
 
     fn mark_declined(&mut self, reason: DeclineReason, now: Moment, news: Option<Progress<F>>) {
@@ -81,6 +95,49 @@ impl<F: Clone> Drop for Hold<F> {
     }
 }
 
+/// What was decided about a response that is kept. The default is what every response of a route with a window gets.
+#[derive(Clone, Debug, Default)]
+pub struct Terms {
+    /// The age with which it came; none: what it says itself.
+    pub initial_age: Option<Duration>,
+    /// Whom it is for; none: whoever asks for what the fill was begun for.
+    pub variant: Option<Variant>,
+    /// Fields that are for whoever asked, and not kept.
+    pub unshared: Vec<HeaderName>,
+    /// Whether those who wait may have it.
+    pub sharing: Sharing,
+    /// Whether it gets an entity tag.
+    pub tagging: Tagging,
+    /// The groups with which it is forgotten.
+    pub groups: Groups,
+    /// Whether other codings may be made of it.
+    pub recoding: Recoding,
+    /// Who says when it was made.
+    pub dating: Dating,
+}
+
+/// Whether a response gets an entity tag that its handler did not give it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Tagging {
+    /// One made from its body.
+    #[default]
+    WhereMissing,
+    /// None.
+    Never,
+}
+
+/// What those are told who waited for an answer that is not kept.
+#[derive(Debug)]
+pub enum Alone<F> {
+    /// It was declined.
+    Declined(DeclineReason),
+    /// The handler failed; `jitter` (0 to 1) spreads the back-off.
+    Failed(F, FailureKind, f64),
+    /// It answers something in the request of whoever asked, and says nothing of what others would get. Why it is not kept, if
+    /// that is all that stands against it.
+    Theirs(Option<DeclineReason>),
+}
+
 impl<F: Clone> Fill<F> {
     pub(crate) fn new(
         shared: Arc<Shared<F>>,
@@ -92,9 +149,14 @@ impl<F: Clone> Fill<F> {
         Fill { hold: Hold { shared, key, variant, flight, held: true, unfinished: true }, old }
     }
 
-    /// Someone who shares the result.
+    /// Whoever asks: the one with whose request the handler is asked.
     pub fn waiter(&self) -> Waiter<F> {
-        self.hold.flight.join()
+        self.hold.flight.join(Role::Asker)
+    }
+
+    /// Passes an interim answer (1xx) on to those who wait and may have it. It is never kept (RFC 9110 section 15.2).
+    pub fn interim(&self, audience: Audience, head: ResponseHead) {
+        self.hold.flight.interim(audience, head);
     }
 
     /// Waits until nobody waits for it any more. A fill that has not been asked for yet need not be then.
@@ -107,42 +169,100 @@ impl<F: Clone> Fill<F> {
         self.old.as_ref()
     }
 
+    /// Whether a body that its head announces as so long is kept.
+    pub fn has_room_for(&self, head: &ResponseHead) -> bool {
+        let announced = head.fields.get(&CONTENT_LENGTH).and_then(|v| v.to_str().ok()?.parse::<u64>().ok());
+        announced.is_none_or(|length| length <= self.hold.shared.max_body)
+    }
+
     /// The response begins and will be kept. A body that is announced as longer than `max_body` is declined instead.
     ///
     /// # Errors
     ///
     /// The reason, when it was declined; those who waited have been told.
-    pub fn begin(self, head: crate::ResponseHead, received: Moment) -> Result<Filling<F>, DeclineReason> {
-        let announced = head.fields.get(&CONTENT_LENGTH).and_then(|v| v.to_str().ok()?.parse::<u64>().ok());
-        if announced.is_some_and(|length| length > self.hold.shared.max_body) {
+    pub fn begin(self, head: ResponseHead, received: Moment, terms: Terms) -> Result<Filling<F>, DeclineReason> {
+        if !self.has_room_for(&head) {
             self.decline(DeclineReason::TooLarge, received);
             return Err(DeclineReason::TooLarge);
         }
-        let streaming = Streaming::new(head, received, self.hold.flight.waiters());
-        let digest = wants_etag(&streaming).then(Sha256::new);
-        Ok(Filling { hold: self.hold, digest, streaming, ended: false })
+        let mut hold = self.hold;
+        let Terms { initial_age, variant, unshared, sharing, tagging, groups, recoding, dating } = terms;
+        if let Some(variant) = variant {
+            hold.specify(variant);
+        }
+        let initial_age = initial_age.unwrap_or_else(|| age_value(&head));
+        let (head, targeted) = set_apart(head, &[EVERGATE_CACHE_CONTROL]);
+        let (head, unshared) = set_apart(head, &unshared);
+        let begun = Begun { head, received, initial_age, variant: hold.variant.clone(), unshared, sharing, dating };
+        let streaming = Streaming::new(begun, hold.flight.waiters());
+        let digest = (tagging == Tagging::WhereMissing && wants_etag(&streaming)).then(Sha256::new);
+        hold.flight.carries(&groups);
+        let kept = Kept { groups, began: hold.flight.began(), sharing, recoding, dating };
+        Ok(Filling { hold, digest, streaming, tagging, targeted, kept, ended: false })
     }
 
-    /// The handler confirmed the old response with `not_modified`; it is good for another window. None when there was
-    /// nothing to confirm, which abandons the fill.
-    pub fn renew(mut self, not_modified: &crate::ResponseHead, received: Moment) -> Option<Arc<StoredResponse>> {
-        let renewed = Arc::new(self.old.as_ref()?.renewed(not_modified, received));
+    /// The answer is not kept, and goes to whoever asked as it comes, because the handler saw their whole request. The others
+    /// who wait are told what `news` says.
+    pub fn relay(mut self, head: ResponseHead, received: Moment, news: Alone<F>) -> Filling<F> {
+        let initial_age = age_value(&head);
+        let (variant, sharing) = (self.hold.variant.clone(), Sharing::default());
+        let (head, _for_us_alone) = set_apart(head, &[EVERGATE_CACHE_CONTROL]);
+        let dating = Dating::default();
+        let begun = Begun { head, received, initial_age, variant, unshared: Fields::default(), sharing, dating };
+        let streaming = Streaming::new(begun, self.hold.flight.waiters());
+        streaming.body().let_go();
+        let answer = Some(streaming.clone());
+        match news {
+            Alone::Declined(reason) => {
+                self.hold.mark_declined(reason, received, Some(Progress::Declined(reason, answer)));
+            }
+            Alone::Failed(failure, kind, jitter) => {
+                self.hold.note_failure(kind, received, jitter);
+                self.hold.release(None, Some(Progress::Failed(failure, answer)));
+            }
+            Alone::Theirs(reason) => self.hold.release(None, Some(Progress::Theirs(reason, streaming.clone()))),
+        }
+        Filling {
+            hold: self.hold,
+            digest: None,
+            streaming,
+            tagging: Tagging::Never,
+            targeted: Fields::default(),
+            kept: Kept::default(),
+            ended: false,
+        }
+    }
+
+    /// The handler confirmed the old response with `not_modified`; it is good for another time. None when there was nothing to
+    /// confirm, which abandons the fill.
+    pub fn renew(mut self, not_modified: &ResponseHead, received: Moment, terms: Terms) -> Option<Arc<StoredResponse>> {
+        let old = self.old.as_ref()?;
+        let initial_age = terms.initial_age.unwrap_or_else(|| age_value(not_modified));
+        let Terms { variant, unshared, groups, sharing, recoding, dating, .. } = terms;
+        self.hold.flight.carries(&groups);
+        let kept = Kept { groups, began: self.hold.flight.began(), sharing, recoding, dating };
+        let renewed = old.renewed_without(&unshared, not_modified, received).with(initial_age, kept);
+        let renewed = Arc::new(renewed);
+        if let Some(variant) = variant {
+            self.hold.specify(variant);
+        }
         let content = Content::Stored(Arc::clone(&renewed), Arc::new(Trouble::default()));
-        self.hold.release(Some(content), Some(Progress::Renewed(Arc::clone(&renewed))));
+        let variant = self.hold.variant.clone();
+        self.hold.release(Some(content), Some(Progress::Renewed(Arc::clone(&renewed), variant, sharing)));
         Some(renewed)
     }
 
     /// The answer is not kept: those who wait go at once, each on its own, and so does whoever comes within
     /// [`HIT_FOR_MISS_LIFE`]. An old response is removed.
     pub fn decline(mut self, reason: DeclineReason, now: Moment) {
-        self.hold.mark_declined(reason, now, Some(Progress::Declined(reason)));
+        self.hold.mark_declined(reason, now, Some(Progress::Declined(reason, None)));
     }
 
     /// The handler failed: those who wait learn how; an old response stays, and the next attempt waits. `jitter` (0 to 1)
     /// spreads the back-off.
-    pub fn fail(mut self, failure: F, now: Moment, jitter: f64) {
-        self.hold.note_failure(now, jitter);
-        self.hold.release(None, Some(Progress::Failed(failure)));
+    pub fn fail(mut self, failure: F, kind: FailureKind, now: Moment, jitter: f64) {
+        self.hold.note_failure(kind, now, jitter);
+        self.hold.release(None, Some(Progress::Failed(failure, None)));
     }
 }
 
@@ -161,6 +281,10 @@ pub struct Filling<F: Clone> {
     hold: Hold<F>,
     streaming: Streaming,
     digest: Option<Sha256>,
+    tagging: Tagging,
+    /// What the handler says to this cache alone: kept with the response, and never sent.
+    targeted: Fields,
+    kept: Kept,
     ended: bool,
 }
 
@@ -220,7 +344,8 @@ impl<F: Clone> Filling<F> {
         }
         let body = self.streaming.body().assemble(last);
         let etag = self.digest.take().and_then(|digest| entity_tag(&digest.finalize()));
-        let stored = StoredResponse::new(self.streaming.head().clone(), body.clone(), self.streaming.received(), etag);
+        let stored = StoredResponse::new(self.head(), body.clone(), self.streaming.received(), etag)
+            .with(self.streaming.initial_age(), std::mem::take(&mut self.kept));
         self.hold.release(Some(Content::Stored(Arc::new(stored), Arc::new(Trouble::default()))), None);
         self.streaming.body().finish(Some(body));
         self.announce();
@@ -229,14 +354,28 @@ impl<F: Clone> Filling<F> {
         Pushed::Kept
     }
 
+    /// The head as it is kept. Where the gateway adds to what its handler says, it says that parts may be asked for (RFC 9110
+    /// section 14.3).
+    fn head(&self) -> ResponseHead {
+        let mut head = self.streaming.head().clone();
+        for (name, value) in self.targeted.iter() {
+            head.fields.append(name.clone(), value.clone());
+        }
+        let adds = self.tagging == Tagging::WhereMissing && head.status == StatusCode::OK;
+        if adds && !head.fields.contains(&ACCEPT_RANGES) {
+            head.fields.append(ACCEPT_RANGES, HeaderValue::from_static("bytes"));
+        }
+        head
+    }
+
     /// The body ended before it was whole: nothing is stored, its readers are cut, those who still wait learn of the failure,
     /// an old response stays and the next attempt waits. `jitter` (0 to 1) spreads the back-off.
     pub fn fail(mut self, failure: F, now: Moment, jitter: f64) {
         if self.hold.held {
-            self.hold.note_failure(now, jitter);
+            self.hold.note_failure(FailureKind::Unreachable, now, jitter);
         }
         if self.hold.unfinished {
-            self.hold.release(None, Some(Progress::Failed(failure)));
+            self.hold.release(None, Some(Progress::Failed(failure, None)));
         }
         // The rest is what dropping does.
     }
@@ -252,6 +391,16 @@ impl<F: Clone> Drop for Filling<F> {
             self.streaming.body().cut();
         }
     }
+}
+
+/// A head without the fields that are for whoever asked, and these. What says how the message is to be read stays with it.
+fn set_apart(mut head: ResponseHead, unshared: &[HeaderName]) -> (ResponseHead, Fields) {
+    let apart = |name: &HeaderName| unshared.contains(name) && *name != CONTENT_LENGTH;
+    let set_apart =
+        head.fields.iter().filter(|(name, _)| apart(name)).map(|(name, value)| (name.clone(), value.clone()));
+    let set_apart = set_apart.collect();
+    head.fields.retain(|name, _| !apart(name));
+    (head, set_apart)
 }
 
 /// Successful answers with a body get an entity tag when the handler gave none.

@@ -3,13 +3,18 @@
 use std::collections::HashMap;
 use std::hash::BuildHasher;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
+use http::HeaderValue;
 use tokio::sync::{Notify, watch};
 
-use crate::stored::{StoredResponse, age_value};
-use crate::{BodyReader, CacheKey, DeclineReason, GrowingBody, Moment, ResponseHead, Variant};
+use crate::groups::{Mark, Marks};
+use crate::stored::{Dating, StoredResponse};
+use crate::variance::Selecting;
+use crate::{
+    BodyReader, CacheKey, DeclineReason, Fields, Groups, GrowingBody, Moment, ResponseHead, Sharing, Variance, Variant,
+};
 
 /// Most requests that may wait for one fill before its response begins.
 pub const MAX_WAITERS: usize = 65_536;
@@ -20,14 +25,40 @@ pub struct Streaming {
     head: Arc<ResponseHead>,
     received: Moment,
     initial_age: Duration,
+    variant: Variant,
+    unshared: Arc<Fields>,
+    sharing: Sharing,
+    dating: Dating,
     body: Arc<GrowingBody>,
+}
+
+/// The head of a response that is being filled, and what was found out about it.
+#[derive(Clone, Debug)]
+pub(crate) struct Begun {
+    pub(crate) head: ResponseHead,
+    pub(crate) received: Moment,
+    pub(crate) initial_age: Duration,
+    pub(crate) variant: Variant,
+    pub(crate) unshared: Fields,
+    pub(crate) sharing: Sharing,
+    pub(crate) dating: Dating,
 }
 
 impl Streaming {
     /// A response whose body is held from its beginning for those who still wait: as many as `waiters` counts.
-    pub(crate) fn new(head: ResponseHead, received: Moment, waiters: Arc<AtomicUsize>) -> Streaming {
-        let initial_age = age_value(&head);
-        Streaming { head: Arc::new(head), received, initial_age, body: GrowingBody::expecting(waiters) }
+    pub(crate) fn new(begun: Begun, waiters: Arc<AtomicUsize>) -> Streaming {
+        let Begun { head, received, initial_age, variant, unshared, sharing, dating } = begun;
+        let body = GrowingBody::expecting(waiters);
+        Streaming {
+            head: Arc::new(head),
+            received,
+            initial_age,
+            variant,
+            unshared: Arc::new(unshared),
+            sharing,
+            dating,
+            body,
+        }
     }
 
     /// Status and fields.
@@ -38,6 +69,26 @@ impl Streaming {
     /// When the head arrived.
     pub fn received(&self) -> Moment {
         self.received
+    }
+
+    /// The age with which it came.
+    pub(crate) fn initial_age(&self) -> Duration {
+        self.initial_age
+    }
+
+    /// Whom it is for.
+    pub fn variant(&self) -> &Variant {
+        &self.variant
+    }
+
+    /// When it was made, if its handler says so.
+    pub fn handler_date(&self) -> Option<&HeaderValue> {
+        self.dating.of(&self.head)
+    }
+
+    /// Fields of the answer that are for whoever asked, and for nobody else.
+    pub fn unshared(&self) -> &Fields {
+        &self.unshared
     }
 
     /// The current age (RFC 9111 section 4.2.3): what it had when it came, and the time since.
@@ -56,28 +107,71 @@ impl Streaming {
 pub(crate) enum Progress<F> {
     Asking,
     Streaming(Streaming),
-    Renewed(Arc<StoredResponse>),
-    Declined(DeclineReason),
-    Failed(F),
+    Renewed(Arc<StoredResponse>, Variant, Sharing),
+    /// Not kept. The answer itself is for whoever asked, where the handler saw their whole request.
+    Declined(DeclineReason, Option<Streaming>),
+    /// The same with a failure.
+    Failed(F, Option<Streaming>),
+    /// An answer to something in the request of whoever asked, which says nothing of what others would get.
+    Theirs(Option<DeclineReason>, Streaming),
     Abandoned,
 }
+
+/// Whom an interim answer (1xx) is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Audience {
+    /// Everyone who waits: the handler saw nothing of any of them.
+    Everyone,
+    /// Whoever asked: the handler saw their whole request, and nothing says yet whom its answer is for.
+    Asker,
+}
+
+/// Most interim answers of one fetch that are passed on.
+pub(crate) const MAX_INTERIM: usize = 8;
 
 /// One fill in flight, as those who wait for it see it.
 #[derive(Debug)]
 pub(crate) struct Flight<F> {
     progress: watch::Sender<Progress<F>>,
+    /// Interim answers (1xx), in their order, and whom they are for.
+    interim: Mutex<Vec<(Audience, ResponseHead)>>,
+    marks: Arc<Marks>,
+    /// The latest invalidation when it began.
+    began: Mark,
+    /// The groups of what it brings, once they are known.
+    groups: OnceLock<Groups>,
     waiters: Arc<AtomicUsize>,
     /// Told when the last of them leaves.
     left: Notify,
 }
 
 impl<F: Clone> Flight<F> {
-    pub(crate) fn new() -> Arc<Flight<F>> {
+    pub(crate) fn new(marks: &Arc<Marks>) -> Arc<Flight<F>> {
         Arc::new(Flight {
             progress: watch::Sender::new(Progress::Asking),
+            interim: Mutex::default(),
+            began: marks.now(),
+            marks: Arc::clone(marks),
+            groups: OnceLock::new(),
             waiters: Arc::default(),
             left: Notify::new(),
         })
+    }
+
+    /// The latest invalidation when it began.
+    pub(crate) fn began(&self) -> Mark {
+        self.began
+    }
+
+    /// What it brings carries these groups.
+    pub(crate) fn carries(&self, groups: &Groups) {
+        // Said once: a response begins once.
+        let _ = self.groups.set(groups.clone());
+    }
+
+    /// Whether what it brings was made invalid since it began: who asks now wants something newer.
+    fn is_outdated(&self) -> bool {
+        self.groups.get().is_some_and(|groups| self.marks.outdate(groups, self.began))
     }
 
     /// Counts those who wait.
@@ -100,10 +194,30 @@ impl<F: Clone> Flight<F> {
         self.progress.send_replace(progress);
     }
 
-    pub(crate) fn join(self: &Arc<Self>) -> Waiter<F> {
-        let crowded = self.waiters.fetch_add(1, Ordering::AcqRel) >= MAX_WAITERS;
-        Waiter { flight: Arc::clone(self), progress: self.progress.subscribe(), crowded }
+    /// Passes an interim answer on to those who wait.
+    pub(crate) fn interim(&self, audience: Audience, head: ResponseHead) {
+        // What is guarded is a list that only grows, so a panic elsewhere is no reason to stop.
+        let mut interim = self.interim.lock().unwrap_or_else(PoisonError::into_inner);
+        if interim.len() < MAX_INTERIM {
+            interim.push((audience, head));
+            drop(interim);
+            self.progress.send_modify(|_| {});
+        }
     }
+
+    pub(crate) fn join(self: &Arc<Self>, role: Role) -> Waiter<F> {
+        let crowded = self.waiters.fetch_add(1, Ordering::AcqRel) >= MAX_WAITERS;
+        Waiter { flight: Arc::clone(self), progress: self.progress.subscribe(), role, crowded, told: 0 }
+    }
+}
+
+/// Who waits for a fill.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Role {
+    /// Whose request the handler was asked with.
+    Asker,
+    /// Someone who came later.
+    Other,
 }
 
 /// Someone who shares the result of a fill. Dropping it is how a visitor stops waiting.
@@ -111,20 +225,30 @@ impl<F: Clone> Flight<F> {
 pub struct Waiter<F> {
     flight: Arc<Flight<F>>,
     progress: watch::Receiver<Progress<F>>,
+    role: Role,
     crowded: bool,
+    /// How many interim answers it has been told of.
+    told: usize,
 }
 
 /// What became of a fill, for those who waited.
 #[derive(Debug)]
 pub enum Awaited<F> {
+    /// An interim answer (1xx); more is to come.
+    Interim(ResponseHead),
     /// Its response has begun, and here is its body from the first byte.
     Streaming(Streaming, BodyReader),
-    /// The handler confirmed the old response (304).
-    Renewed(Arc<StoredResponse>),
+    /// Its answer is for whoever asked alone: because it is not kept, for this reason; because the handler failed; or because it
+    /// answers their own conditions.
+    Alone(Option<DeclineReason>, Streaming, BodyReader),
+    /// The handler confirmed the old response (304), which is for this variant.
+    Renewed(Arc<StoredResponse>, Variant),
     /// It is not kept: go on your own.
     Declined(DeclineReason),
     /// The handler failed.
     Failed(F),
+    /// What came says nothing to anyone but whoever asked, or was made invalid meanwhile: look up once more.
+    Unrelated,
     /// It was given up: look up once more.
     Abandoned,
     /// More than [`MAX_WAITERS`] wait already.
@@ -132,23 +256,85 @@ pub enum Awaited<F> {
 }
 
 impl<F: Clone> Waiter<F> {
-    /// Waits for the fill's response to begin or for the fill to end. It always ends: a fill that is dropped, by a panic
-    /// too, is abandoned.
-    pub async fn wait(mut self) -> Awaited<F> {
+    /// Waits for the fill's response to begin or for the fill to end, and before that for each interim answer. It always ends:
+    /// a fill that is dropped, by a panic too, is abandoned.
+    pub async fn wait(&mut self) -> Awaited<F> {
         if self.crowded {
             return Awaited::Crowded;
         }
-        match self.progress.wait_for(|progress| !matches!(progress, Progress::Asking)).await.as_deref() {
-            // The reader is taken before this one stops to count as expected, so its first byte is still there.
-            Ok(Progress::Streaming(streaming)) => match streaming.body.reader() {
-                Some(reader) => Awaited::Streaming(streaming.clone(), reader),
-                None => Awaited::Abandoned,
-            },
-            Ok(Progress::Renewed(response)) => Awaited::Renewed(Arc::clone(response)),
-            Ok(Progress::Declined(reason)) => Awaited::Declined(*reason),
-            Ok(Progress::Failed(failure)) => Awaited::Failed(failure.clone()),
-            Ok(Progress::Asking | Progress::Abandoned) | Err(_) => Awaited::Abandoned,
+        loop {
+            // Seen first, looked at second: what is told in between wakes us.
+            let progress = self.progress.borrow_and_update().clone();
+            if let Some(head) = self.next_interim() {
+                return Awaited::Interim(head);
+            }
+            if let Some(awaited) = self.answer(progress) {
+                return awaited;
+            }
+            // The sender lives as long as the flight that this one holds.
+            if self.progress.changed().await.is_err() {
+                return Awaited::Abandoned;
+            }
         }
+    }
+
+    /// The next interim answer that it has not been told of and may be.
+    fn next_interim(&mut self) -> Option<ResponseHead> {
+        let interim = self.flight.interim.lock().unwrap_or_else(PoisonError::into_inner);
+        while let Some((audience, head)) = interim.get(self.told) {
+            self.told += 1;
+            if *audience == Audience::Everyone || self.role == Role::Asker {
+                return Some(head.clone());
+            }
+        }
+        None
+    }
+
+    /// What became of the fill; none while nothing has.
+    fn answer(&self, progress: Progress<F>) -> Option<Awaited<F>> {
+        let too_old = self.role == Role::Other && self.flight.is_outdated();
+        Some(match progress {
+            Progress::Asking => return None,
+            Progress::Streaming(_) | Progress::Renewed(..) if too_old => Awaited::Unrelated,
+            // The reader is taken before this one stops to count as expected, so its first byte is still there.
+            Progress::Streaming(streaming) => match (self.withheld(streaming.sharing), streaming.body.reader()) {
+                (Some(reason), _) => Awaited::Declined(reason),
+                (None, Some(reader)) => Awaited::Streaming(streaming, reader),
+                (None, None) => Awaited::Abandoned,
+            },
+            Progress::Renewed(response, variant, sharing) => match self.withheld(sharing) {
+                Some(reason) => Awaited::Declined(reason),
+                None => Awaited::Renewed(response, variant),
+            },
+            Progress::Declined(reason, answer) => match self.alone(answer) {
+                Some((streaming, reader)) => Awaited::Alone(Some(reason), streaming, reader),
+                None => Awaited::Declined(reason),
+            },
+            Progress::Failed(failure, answer) => match self.alone(answer) {
+                Some((streaming, reader)) => Awaited::Alone(None, streaming, reader),
+                None => Awaited::Failed(failure),
+            },
+            Progress::Theirs(reason, streaming) => match self.alone(Some(streaming)) {
+                Some((streaming, reader)) => Awaited::Alone(reason, streaming, reader),
+                None => Awaited::Unrelated,
+            },
+            Progress::Abandoned => Awaited::Abandoned,
+        })
+    }
+
+    /// Why an answer that is kept is not for this one.
+    fn withheld(&self, sharing: Sharing) -> Option<DeclineReason> {
+        match (sharing, self.role) {
+            (Sharing::Everyone, _) | (Sharing::Asker(_), Role::Asker) => None,
+            (Sharing::Asker(reason), Role::Other) => Some(reason),
+        }
+    }
+
+    /// An answer that is for whoever asked, if that is this one.
+    fn alone(&self, answer: Option<Streaming>) -> Option<(Streaming, BodyReader)> {
+        let streaming = answer.filter(|_| self.role == Role::Asker)?;
+        let reader = streaming.body.reader()?;
+        Some((streaming, reader))
     }
 }
 
@@ -157,8 +343,16 @@ impl<F> Drop for Waiter<F> {
         if self.flight.waiters.fetch_sub(1, Ordering::AcqRel) == 1 {
             self.flight.left.notify_one();
         }
-        if let Progress::Streaming(streaming) = &*self.flight.progress.borrow() {
-            streaming.body.look_again();
+        match &*self.flight.progress.borrow() {
+            Progress::Streaming(streaming)
+            | Progress::Declined(_, Some(streaming))
+            | Progress::Failed(_, Some(streaming))
+            | Progress::Theirs(_, streaming) => streaming.body.look_again(),
+            Progress::Asking
+            | Progress::Renewed(..)
+            | Progress::Declined(_, None)
+            | Progress::Failed(_, None)
+            | Progress::Abandoned => {}
         }
     }
 }
@@ -201,14 +395,34 @@ impl<F: Clone> Flights<F> {
 }
 
 impl<F: Clone> Shard<F> {
-    pub(crate) fn find(&self, key: &[u8], variant: &Variant) -> Option<&Arc<Flight<F>>> {
-        self.0.get(key)?.iter().find(|(v, _)| v == variant).map(|(_, flight)| flight)
+    /// The flight whose variant `request` asks for, as far as it is known yet.
+    pub(crate) fn find(&self, key: &[u8], request: &mut Selecting<'_>) -> Option<&Arc<Flight<F>>> {
+        let mut flights = self.0.get(key)?.iter();
+        flights.find(|(variant, flight)| request.selects(variant) && !flight.is_outdated()).map(|(_, flight)| flight)
     }
 
-    pub(crate) fn begin(&mut self, key: CacheKey, variant: Variant) -> Arc<Flight<F>> {
-        let flight = Flight::new();
+    /// The fields in which the responses differ that are being filled for this key.
+    pub(crate) fn variance(&self, key: &[u8]) -> Option<&Variance> {
+        self.0.get(key)?.last().map(|(variant, _)| variant.variance())
+    }
+
+    pub(crate) fn begin(&mut self, key: CacheKey, variant: Variant, marks: &Arc<Marks>) -> Arc<Flight<F>> {
+        let flight = Flight::new(marks);
         self.0.entry(key).or_default().push((variant, Arc::clone(&flight)));
         flight
+    }
+
+    /// The response has begun, and shows whom it is for.
+    pub(crate) fn specify(&mut self, key: &CacheKey, flight: &Arc<Flight<F>>, variant: &Variant) {
+        let known = self.0.get_mut(key).and_then(|flights| flights.iter_mut().find(|(_, f)| Arc::ptr_eq(f, flight)));
+        if let Some((known, _)) = known {
+            *known = variant.clone();
+        }
+    }
+
+    /// Whether a flight still counts: an invalidation ends all of its key.
+    pub(crate) fn holds(&self, key: &CacheKey, flight: &Arc<Flight<F>>) -> bool {
+        self.0.get(key).is_some_and(|flights| flights.iter().any(|(_, other)| Arc::ptr_eq(other, flight)))
     }
 
     pub(crate) fn end(&mut self, key: &CacheKey, flight: &Arc<Flight<F>>) {
@@ -218,5 +432,10 @@ impl<F: Clone> Shard<F> {
                 self.0.remove(key);
             }
         }
+    }
+
+    /// Ends the count of every flight of a key: what they bring is not kept.
+    pub(crate) fn end_all(&mut self, key: &[u8]) {
+        self.0.remove(key);
     }
 }

@@ -36,17 +36,20 @@ pub enum StaleReason {
     Revalidating,
     /// The last revalidation failed, and the next may not begin yet (stale-if-error, RFC 5861 section 4).
     Error,
+    /// The request asks for it (`max-stale`, RFC 9111 section 5.2.1.2).
+    Asked,
 }
 
 impl StaleReason {
     /// Every reason, for metrics.
-    pub const ALL: [StaleReason; 2] = [StaleReason::Revalidating, StaleReason::Error];
+    pub const ALL: [StaleReason; 3] = [StaleReason::Revalidating, StaleReason::Error, StaleReason::Asked];
 
     /// The stable name used in headers, logs and metrics.
     pub fn as_str(self) -> &'static str {
         match self {
             StaleReason::Revalidating => "revalidating",
             StaleReason::Error => "error",
+            StaleReason::Asked => "asked",
         }
     }
 }

@@ -1,9 +1,9 @@
-//! Identity of a page, and of one of its variants: the bytes themselves, compared whole.
+//! Identity of a page: the bytes themselves, compared whole.
 
 use std::borrow::Borrow;
 use std::sync::Arc;
 
-use http::{HeaderMap, HeaderName, HeaderValue};
+use crate::variance::put;
 
 /// How the visitor reached the gateway.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -24,10 +24,22 @@ impl Scheme {
     }
 }
 
-/// Everything that identifies a page. What a cached handler gets to see is exactly this, so that it cannot answer
-/// differently for two requests of one key.
+/// Under whose word the responses of a key are kept. A response that was asked for in one way is never given where the other
+/// was promised.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Regime {
+    /// The operator's: the handler saw nothing of the visitor but what is in the key.
+    Window,
+    /// The handler's (RFC 9111): it saw the whole request of whoever asked first.
+    Origin,
+}
+
+/// Everything that identifies a page. On routes with a window, what a cached handler gets to see is exactly this, so that it
+/// cannot answer differently for two requests of one key.
 #[derive(Clone, Copy, Debug)]
 pub struct KeyParts<'a> {
+    /// Under whose word it is kept.
+    pub regime: Regime,
     /// The deployment's generation (`cache.generation`); a deploy starts clean.
     pub generation: &'a str,
     /// Name of the upstream that answers.
@@ -48,6 +60,10 @@ impl KeyParts<'_> {
     /// Appends the key's bytes to `buffer`. Every part is preceded by its presence and length, so two different sets of
     /// parts never give the same bytes.
     pub fn write(&self, buffer: &mut Vec<u8>) {
+        buffer.push(match self.regime {
+            Regime::Window => 0,
+            Regime::Origin => 1,
+        });
         put(buffer, Some(self.generation.as_bytes()));
         put(buffer, Some(self.upstream.as_bytes()));
         put(buffer, Some(self.scheme.as_str().as_bytes()));
@@ -55,6 +71,17 @@ impl KeyParts<'_> {
         put(buffer, Some(self.path.as_bytes()));
         put(buffer, self.query.map(str::as_bytes));
         put(buffer, self.cookies);
+    }
+
+    /// The bytes of what all pages of one site of one upstream have in common: the origin within which groups count (RFC 9875
+    /// section 2.1).
+    pub fn site(&self) -> Vec<u8> {
+        let mut buffer = Vec::with_capacity(64);
+        put(&mut buffer, Some(self.generation.as_bytes()));
+        put(&mut buffer, Some(self.upstream.as_bytes()));
+        put(&mut buffer, Some(self.scheme.as_str().as_bytes()));
+        put(&mut buffer, self.host.map(str::as_bytes));
+        buffer
     }
 
     /// The key as a value of its own.
@@ -85,46 +112,6 @@ impl From<&[u8]> for CacheKey {
 impl Borrow<[u8]> for CacheKey {
     fn borrow(&self) -> &[u8] {
         &self.0
-    }
-}
-
-/// One of the pieces into which the variance of a page splits it: the values of the request fields that matter.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
-pub struct Variant(Box<[u8]>);
-
-impl Variant {
-    /// The variant that `request` asks for, where `variance` names the fields that split the page.
-    ///
-    /// Several lines of one field are one list (RFC 9110 section 5.3), so they are joined before they are compared.
-    pub fn of(variance: &[HeaderName], request: &HeaderMap) -> Variant {
-        let mut bytes = Vec::new();
-        for name in variance {
-            put(&mut bytes, list_value(request, name).as_deref());
-        }
-        Variant(bytes.into())
-    }
-
-    /// Size in bytes, for the store's accounting.
-    pub fn size(&self) -> usize {
-        self.0.len()
-    }
-}
-
-/// The value of a field as one list, or none when the request has no such field. Whoever forwards a field that splits a page
-/// forwards this, because it is what the key knows of it: how it was cut into lines is not.
-pub fn list_value(request: &HeaderMap, name: &HeaderName) -> Option<Vec<u8>> {
-    let lines: Vec<&[u8]> = request.get_all(name).iter().map(HeaderValue::as_bytes).collect();
-    (!lines.is_empty()).then(|| lines.join(b", ".as_slice()))
-}
-
-fn put(buffer: &mut Vec<u8>, part: Option<&[u8]>) {
-    match part {
-        None => buffer.push(0),
-        Some(bytes) => {
-            buffer.push(1);
-            buffer.extend_from_slice(&(bytes.len() as u64).to_le_bytes());
-            buffer.extend_from_slice(bytes);
-        }
     }
 }
 

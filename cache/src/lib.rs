@@ -1,9 +1,10 @@
 //! What may be kept, for how long, and for whom.
 //!
-//! This crate is the knowledge of the Evergate gateway. It owns cache keys and variants ([`CacheKey`], [`Variant`]),
-//! directives ([`CacheControl`]), freshness ([`Windows`], [`Freshness`]), storability ([`judge`]), stored responses
-//! ([`StoredResponse`]), bodies that are still growing ([`GrowingBody`]), the moka store and the rule that at most one fill
-//! lives per key and variant.
+//! This crate is the knowledge of the Evergate gateway. It owns cache keys ([`CacheKey`]) and variants ([`Variance`],
+//! [`Variant`]), directives of responses ([`CacheControl`]) and of requests ([`Demands`]), the two policies by which responses
+//! are kept ([`Policy`]: the operator's [`Windows`], or the handler's word by [`OriginRules`]), stored responses
+//! ([`StoredResponse`]) with their content codings ([`Coding`]) and the groups in which they are forgotten ([`Groups`]), bodies
+//! that are still growing ([`GrowingBody`]), the moka store and the rule that at most one fill lives per key and variant.
 //!
 //! It refuses to know sockets, the clock (every rule takes a [`Moment`]), the proxy framework, configuration files and
 //! metrics.
@@ -12,31 +13,53 @@
 
 mod body;
 mod cache;
+mod coding;
 mod conditional;
+mod date;
+mod demands;
 mod directives;
 mod fill;
 mod flight;
 mod freshness;
+mod groups;
 mod key;
+mod list;
 mod moment;
+mod origin;
 mod page;
+mod partial;
 mod policy;
+mod range;
+mod representation;
 mod response;
 mod shared;
 mod store;
 mod stored;
+mod targeted;
+mod variance;
+mod word;
 
 pub use body::{BodyReader, Cut, GrowingBody, Room};
-pub use cache::{Cache, Lookup, Missing};
+pub use cache::{Asked, Cache, Glance, Lookup, Missing, PartTerms};
+pub use coding::{Coding, may_be_coded, preferred};
 pub use conditional::not_modified;
-pub use directives::CacheControl;
-pub use fill::{Fill, Filling, Pushed};
-pub use flight::{Awaited, MAX_WAITERS, Streaming, Waiter};
+pub use demands::Demands;
+pub use directives::{CacheControl, Restriction};
+pub use fill::{Alone, Fill, Filling, Pushed, Tagging, Terms};
+pub use flight::{Audience, Awaited, MAX_WAITERS, Streaming, Waiter};
 pub use freshness::{Freshness, StaleReason, Window, Windows, backoff};
-pub use key::{CacheKey, KeyParts, Scheme, Variant, list_value};
+pub use groups::{CACHE_GROUP_INVALIDATION, CACHE_GROUPS, Groups, MAX_GROUP_NAME, MAX_GROUPS};
+pub use key::{CacheKey, KeyParts, Regime, Scheme};
 pub use moment::Moment;
+pub use origin::{Heuristic, OriginRules, OriginVerdict, Sharing, Storing};
 pub use page::{HIT_FOR_MISS_LIFE, MAX_VARIANTS};
-pub use policy::{DeclineReason, Verdict, forbidden, judge};
+pub use partial::{Extent, Partial};
+pub use policy::{DeclineReason, FailureKind, Policy, Use, Verdict, forbidden, is_failure, judge};
+pub use range::{MAX_PARTS, Part, Requested, content_range, content_range_unsatisfied, multipart, requested};
+pub use representation::Representation;
 pub use response::{Fields, ResponseHead};
 pub use store::{EvictionCause, StoreFigures};
-pub use stored::StoredResponse;
+pub use stored::{Dating, Recoding, StoredResponse};
+pub use targeted::{CDN_CACHE_CONTROL, EVERGATE_CACHE_CONTROL, SURROGATE_CAPABILITY, SURROGATE_CONTROL};
+pub use variance::{MAX_VARY_FIELDS, Spelling, Variance, Variant, list_value};
+pub use word::corrected_initial_age;

@@ -1,11 +1,15 @@
 //! A page: the variants of one key, most recent first.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use std::time::Duration;
 
+use http::HeaderMap;
+use http::header::CONTENT_LANGUAGE;
+
 use crate::stored::StoredResponse;
-use crate::{DeclineReason, Moment, Variant};
+use crate::variance::Selecting;
+use crate::{DeclineReason, FailureKind, Moment, Partial, Variance, Variant};
 
 /// Most variants of one page that are kept; the least recently stored goes first.
 pub const MAX_VARIANTS: usize = 32;
@@ -31,8 +35,20 @@ pub(crate) struct Slot {
 pub(crate) enum Content {
     /// A response, and how its revalidations fare.
     Stored(Arc<StoredResponse>, Arc<Trouble>),
+    /// A part of a response.
+    Part(Arc<Partial>),
     /// Its answer was declined; pass until this reading of the monotonic clock.
     Declined(DeclineReason, Duration),
+}
+
+impl Content {
+    /// A mark never counts longer than it says.
+    fn counts(&self, now: Moment) -> bool {
+        match self {
+            Content::Stored(..) | Content::Part(_) => true,
+            Content::Declined(_, until) => now.monotonic < *until,
+        }
+    }
 }
 
 /// Failed revalidations in a row of one stored response, and when the next may begin.
@@ -41,6 +57,8 @@ pub(crate) struct Trouble {
     failures: AtomicU32,
     /// Monotonic reading in milliseconds.
     retry_at: AtomicU64,
+    /// Whether the handler answered with an error the last time.
+    answered: AtomicBool,
 }
 
 impl Trouble {
@@ -54,8 +72,14 @@ impl Trouble {
         self.failures() > 0 && now.monotonic < Duration::from_millis(self.retry_at.load(Ordering::Acquire))
     }
 
+    /// How the last revalidation failed.
+    pub(crate) fn kind(&self) -> FailureKind {
+        if self.answered.load(Ordering::Acquire) { FailureKind::Answered } else { FailureKind::Unreachable }
+    }
+
     /// One more failure; the next attempt not before `retry_at`.
-    pub(crate) fn failed(&self, retry_at: Duration) {
+    pub(crate) fn failed(&self, kind: FailureKind, retry_at: Duration) {
+        self.answered.store(kind == FailureKind::Answered, Ordering::Release);
         self.retry_at.store(u64::try_from(retry_at.as_millis()).unwrap_or(u64::MAX), Ordering::Release);
         self.failures.fetch_add(1, Ordering::AcqRel);
     }
@@ -65,6 +89,38 @@ impl Page {
     /// What is known of a variant.
     pub(crate) fn find(&self, variant: &Variant) -> Option<&Content> {
         self.slots.iter().find(|slot| slot.variant == *variant).map(|slot| &slot.content)
+    }
+
+    /// What a request selects: the most recent of the variants that match it (RFC 9111 section 4.1). Marks that have run out
+    /// at `now` are passed over.
+    pub(crate) fn select(&self, selecting: &mut Selecting<'_>, now: Moment) -> Option<&Slot> {
+        self.slots.iter().find(|slot| slot.content.counts(now) && selecting.selects(&slot.variant))
+    }
+
+    /// A stored response that a request selects although it was made for another: it differs in the languages that were asked
+    /// for alone, and is in the one that the request wants most.
+    pub(crate) fn select_by_language(&self, request: &HeaderMap) -> Option<&Slot> {
+        self.slots.iter().find(|slot| match &slot.content {
+            Content::Stored(response, _) => {
+                let language = response.head().fields.get(&CONTENT_LANGUAGE);
+                language.is_some_and(|language| slot.variant.speaks(language, request))
+            }
+            Content::Part(_) | Content::Declined(..) => false,
+        })
+    }
+
+    /// The fields in which its latest variant differs from others.
+    pub(crate) fn variance(&self) -> Option<&Variance> {
+        self.slots.first().map(|slot| slot.variant.variance())
+    }
+
+    /// What is stored, parts too, most recent first.
+    pub(crate) fn stored(&self) -> impl Iterator<Item = &StoredResponse> {
+        self.slots.iter().filter_map(|slot| match &slot.content {
+            Content::Stored(response, _) => Some(response.as_ref()),
+            Content::Part(part) => Some(part.response()),
+            Content::Declined(..) => None,
+        })
     }
 
     /// Whether a response is stored for any variant.
@@ -93,6 +149,24 @@ impl Page {
         (Page { slots }, gone)
     }
 
+    /// This page with other content for the same variants, where `change` has any; nothing else moves. None when it has none.
+    pub(crate) fn changed(&self, mut change: impl FnMut(&Content) -> Option<Content>) -> Option<Page> {
+        let mut slots = self.slots.clone();
+        let mut any = false;
+        for slot in &mut slots {
+            if let Some(content) = change(&slot.content) {
+                slot.content = content;
+                any = true;
+            }
+        }
+        any.then_some(Page { slots })
+    }
+
+    /// This page without a variant.
+    pub(crate) fn without(&self, variant: &Variant) -> Page {
+        Page { slots: self.slots.iter().filter(|slot| slot.variant != *variant).cloned().collect() }
+    }
+
     /// Size in bytes.
     pub(crate) fn size(&self) -> usize {
         self.slots.iter().map(Slot::size).sum()
@@ -103,6 +177,7 @@ impl Slot {
     fn size(&self) -> usize {
         let content = match &self.content {
             Content::Stored(response, _) => response.size() + size_of::<Trouble>(),
+            Content::Part(part) => part.response().size() + size_of::<Partial>(),
             Content::Declined(..) => 0,
         };
         size_of::<Slot>() + self.variant.size() + content

@@ -1,9 +1,103 @@
-//! Storability on routes with a window: what may be kept, and why not.
+//! Policy: by whose word responses of a route are kept, and why some are not.
+
+use std::time::Duration;
 
 use http::StatusCode;
 use http::header::{CACHE_CONTROL, SET_COOKIE, VARY};
 
-use crate::{CacheControl, ResponseHead};
+use crate::freshness::Freshness;
+use crate::{CacheControl, Demands, Moment, OriginRules, Regime, ResponseHead, StoredResponse, Variance, Windows};
+
+/// By whose word the responses of a route are kept.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Policy {
+    /// The operator's: a window of the route's own, and the request fields that split its pages.
+    Window(Windows, Variance),
+    /// The handler's (RFC 9111).
+    Origin(OriginRules),
+}
+
+/// What may be done with a stored response for one request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Use {
+    /// It is fresh and answers the request; none is a time to live without end.
+    Fresh(Option<Duration>),
+    /// It is fresh, and the request wants something else.
+    Unwanted,
+    /// It is stale by so much and is served while it is revalidated.
+    WhileRevalidating(Duration),
+    /// It is stale by so much, and the request asks for it all the same.
+    AsAsked(Duration),
+    /// The handler has to be asked first.
+    Never,
+}
+
+/// How a handler failed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FailureKind {
+    /// It could not be reached, or its answer did not come or was not whole.
+    Unreachable,
+    /// It answered, with an error.
+    Answered,
+}
+
+impl Policy {
+    /// Under which of the two a key is kept.
+    pub fn regime(&self) -> Regime {
+        match self {
+            Policy::Window(..) => Regime::Window,
+            Policy::Origin(_) => Regime::Origin,
+        }
+    }
+
+    /// What may be done with `response` at `now`.
+    pub(crate) fn allowed(&self, response: &StoredResponse, demands: &Demands, now: Moment) -> Use {
+        let age = response.age(now);
+        let freshness = match self {
+            Policy::Window(windows, _) => windows.freshness(response, now),
+            Policy::Origin(rules) => rules.freshness(response, now),
+        };
+        match freshness {
+            Freshness::Fresh { ttl } if demands.accept_fresh(age, ttl) => Use::Fresh(ttl),
+            Freshness::Fresh { .. } => Use::Unwanted,
+            Freshness::Stale { staleness } => match self {
+                Policy::Window(..) if demands.accept_stale(age, staleness) => Use::WhileRevalidating(staleness),
+                Policy::Window(..) => Use::Never,
+                Policy::Origin(rules) => rules.stale(response, demands, age, staleness),
+            },
+            Freshness::Expired => Use::Never,
+        }
+    }
+
+    /// By how much `response` is stale, if it may be served because the handler failed (RFC 9111 section 4.2.4, RFC 5861
+    /// section 4).
+    pub fn despite(
+        &self,
+        failure: FailureKind,
+        response: &StoredResponse,
+        demands: &Demands,
+        now: Moment,
+    ) -> Option<Duration> {
+        match self {
+            Policy::Window(windows, _) => match windows.freshness(response, now) {
+                _ if demands.no_cache => None,
+                Freshness::Fresh { .. } => Some(Duration::ZERO),
+                Freshness::Stale { staleness } => (staleness <= windows.stale_if_error).then_some(staleness),
+                Freshness::Expired => None,
+            },
+            Policy::Origin(rules) => rules.despite(failure, response, demands, now),
+        }
+    }
+
+    /// Whether a response whose revalidation has just failed may go on being served while it is revalidated.
+    pub(crate) fn stale_in_trouble(&self, staleness: Duration) -> bool {
+        match self {
+            // After a failure the shorter of the two windows counts.
+            Policy::Window(windows, _) => staleness <= windows.stale_if_error,
+            Policy::Origin(_) => true,
+        }
+    }
+}
 
 /// Why an answer is fetched but not kept. A closed list with stable names.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -20,23 +114,26 @@ pub enum DeclineReason {
     Vary,
     /// Its status is none of those that are kept.
     Status,
+    /// It answers a request with `Authorization` and does not say that others may have it.
+    Authorization,
     /// Its body is longer than `max_body`.
     TooLarge,
     /// Its body ends when the connection does, so half of it would pass for the whole.
     NoLength,
-    /// It is stale when it comes.
+    /// It is stale when it comes, or does not say how long it is good.
     NoLifetime,
 }
 
 impl DeclineReason {
     /// Every reason, for metrics.
-    pub const ALL: [DeclineReason; 9] = [
+    pub const ALL: [DeclineReason; 10] = [
         DeclineReason::SetCookie,
         DeclineReason::Private,
         DeclineReason::NoStore,
         DeclineReason::NoCache,
         DeclineReason::Vary,
         DeclineReason::Status,
+        DeclineReason::Authorization,
         DeclineReason::TooLarge,
         DeclineReason::NoLength,
         DeclineReason::NoLifetime,
@@ -51,6 +148,7 @@ impl DeclineReason {
             DeclineReason::NoCache => "no-cache",
             DeclineReason::Vary => "vary",
             DeclineReason::Status => "status",
+            DeclineReason::Authorization => "credentials",
             DeclineReason::TooLarge => "too-large",
             DeclineReason::NoLength => "no-length",
             DeclineReason::NoLifetime => "no-lifetime",
@@ -75,7 +173,7 @@ pub enum Verdict {
 /// Failures come first: an error page that sets a cookie is an error page, and the old response stays.
 pub fn judge(head: &ResponseHead) -> Verdict {
     let status = head.status;
-    if status.is_server_error() || status == StatusCode::TOO_MANY_REQUESTS {
+    if is_failure(status) {
         return Verdict::Failure;
     }
     if let Some(reason) = forbidden(head) {
@@ -87,6 +185,11 @@ pub fn judge(head: &ResponseHead) -> Verdict {
     }
 }
 
+/// Whether a status says that the handler failed: good content is not replaced by it.
+pub fn is_failure(status: StatusCode) -> bool {
+    status.is_server_error() || status == StatusCode::TOO_MANY_REQUESTS
+}
+
 /// What in the fields of an answer, a 304 included, forbids keeping it for others.
 pub fn forbidden(head: &ResponseHead) -> Option<DeclineReason> {
     if head.fields.contains(&SET_COOKIE) {
@@ -96,10 +199,10 @@ pub fn forbidden(head: &ResponseHead) -> Option<DeclineReason> {
     if directives.no_store {
         return Some(DeclineReason::NoStore);
     }
-    if directives.private {
+    if directives.private.is_present() {
         return Some(DeclineReason::Private);
     }
-    if directives.no_cache {
+    if directives.no_cache.is_present() {
         return Some(DeclineReason::NoCache);
     }
     let mut varies_on = head.fields.get_all(&VARY).flat_map(|line| line.as_bytes().split(|b| *b == b','));

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use crate::CacheKey;
 use crate::page::{Page, Slot};
-use crate::{CacheKey, DeclineReason};
 
 /// Largest part of the capacity that the variants of one page may take.
 const PAGE_SHARE: u64 = 4;
@@ -95,6 +95,16 @@ impl Store {
         self.pages.insert(key.clone(), Arc::new(page));
     }
 
+    /// Puts a whole page. Callers hold the lock of the key.
+    pub(crate) fn replace(&self, key: CacheKey, page: Page) {
+        self.pages.insert(key, Arc::new(page));
+    }
+
+    /// Removes a page. Callers hold the lock of the key.
+    pub(crate) fn remove(&self, key: &[u8]) -> Option<Arc<Page>> {
+        self.pages.remove(key)
+    }
+
     /// Lets moka apply what it has put off. It keeps writes in batches; without this the capacity would be exceeded by as
     /// many responses as fit in a batch.
     pub(crate) fn settle(&self) {
@@ -110,13 +120,4 @@ impl Store {
             evicted_variants: self.evictions.variants.load(Ordering::Relaxed),
         }
     }
-}
-
-/// A page never keeps a mark longer than it says; this is where a look-up asks.
-pub(crate) fn declined_now(
-    reason: DeclineReason,
-    until: std::time::Duration,
-    now: crate::Moment,
-) -> Option<DeclineReason> {
-    (now.monotonic < until).then_some(reason)
 }

@@ -1,25 +1,88 @@
 //! A stored response: what the cache keeps. Never changed, only replaced.
 
-use std::io::Write;
-use std::time::{Duration, SystemTime};
+use std::sync::atomic::{AtomicU8, Ordering};
+use std::time::Duration;
 
 use bytes::Bytes;
-use http::header::{AGE, CACHE_CONTROL, CONTENT_LENGTH, DATE, ETAG, EXPIRES, LAST_MODIFIED};
-use http::{HeaderName, HeaderValue};
+use http::header::{AGE, CACHE_CONTROL, CONTENT_LENGTH, DATE, ETAG, LAST_MODIFIED};
+use http::{HeaderName, HeaderValue, StatusCode};
 
-use crate::directives::delta_seconds;
-use crate::{CacheControl, Moment, ResponseHead};
+use crate::groups::Mark;
+use crate::word::{Word, age_value, expires};
+use crate::{
+    CacheControl, Coding, EVERGATE_CACHE_CONTROL, Fields, Groups, Moment, Representation, ResponseHead, Sharing,
+};
 
 /// A whole response with the times that its freshness is computed from.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct StoredResponse {
-    head: ResponseHead,
-    body: Bytes,
+    identity: Representation,
+    /// What was made of it in other codings.
+    coded: Vec<(Coding, Representation)>,
+    attempts: Attempts,
+    /// What the handler says to this cache alone: kept for the next revalidation, and never sent.
+    targeted: Fields,
     received: Moment,
     initial_age: Duration,
     explicit_lifetime: Option<Duration>,
     generated_etag: bool,
-    wire: Bytes,
+    word: Word,
+    kept: Kept,
+}
+
+/// What is kept beside a response.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Kept {
+    /// The groups with which it is forgotten.
+    pub(crate) groups: Groups,
+    /// The latest invalidation when its fetch began.
+    pub(crate) began: Mark,
+    /// Whether it may answer those who waited for it.
+    pub(crate) sharing: Sharing,
+    /// Whether other codings may be made of it.
+    pub(crate) recoding: Recoding,
+    /// Who says when it was made.
+    pub(crate) dating: Dating,
+}
+
+/// Who says when a response was made, in its `Date`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Dating {
+    /// Its handler.
+    #[default]
+    ByHandler,
+    /// The gateway, because its handler did not (RFC 9110 section 6.6.1): that comes from another clock than other dates in it.
+    ByGateway,
+}
+
+impl Dating {
+    /// The `Date` of a head, if its handler says it.
+    pub(crate) fn of(self, head: &ResponseHead) -> Option<&HeaderValue> {
+        match self {
+            Dating::ByHandler => head.fields.get(&DATE),
+            Dating::ByGateway => None,
+        }
+    }
+}
+
+/// Whether the gateway may make other codings of a response.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Recoding {
+    /// It is sent as it came.
+    #[default]
+    Never,
+    /// It may.
+    WhenAsked,
+}
+
+/// Which codings were tried, a bit for each: once for each stored response.
+#[derive(Debug, Default)]
+struct Attempts(AtomicU8);
+
+impl Clone for Attempts {
+    fn clone(&self) -> Self {
+        Attempts(AtomicU8::new(self.0.load(Ordering::Acquire)))
+    }
 }
 
 impl StoredResponse {
@@ -29,48 +92,130 @@ impl StoredResponse {
     pub fn new(mut head: ResponseHead, body: Bytes, received: Moment, etag: Option<HeaderValue>) -> StoredResponse {
         let initial_age = age_value(&head);
         let explicit_lifetime = explicit_lifetime(&head, received);
+        let word = Word::of(&head, received);
         head.fields.remove(&AGE);
-        head.fields.remove(&CONTENT_LENGTH);
-        if head.status != http::StatusCode::NO_CONTENT {
-            head.fields.append(CONTENT_LENGTH, HeaderValue::from(body.len()));
-        }
+        let targeted: Fields =
+            head.fields.get_all(&EVERGATE_CACHE_CONTROL).map(|value| (EVERGATE_CACHE_CONTROL, value.clone())).collect();
+        head.fields.remove(&EVERGATE_CACHE_CONTROL);
         let etag = etag.filter(|_| !head.fields.contains(&ETAG));
         let generated_etag = etag.is_some();
         if let Some(etag) = etag {
             head.fields.append(ETAG, etag);
         }
-        let wire = wire(&head);
-        StoredResponse { head, body, received, initial_age, explicit_lifetime, generated_etag, wire }
+        StoredResponse {
+            identity: Representation::new(head, body),
+            coded: Vec::new(),
+            attempts: Attempts::default(),
+            targeted,
+            received,
+            initial_age,
+            explicit_lifetime,
+            generated_etag,
+            word,
+            kept: Kept::default(),
+        }
     }
 
-    /// The same body, confirmed by a 304 (Not Modified) whose head arrived at `received`: the fields that the 304 carries
-    /// replace those stored (RFC 9111 section 3.2).
-    pub fn renewed(&self, not_modified: &ResponseHead, received: Moment) -> StoredResponse {
-        let mut head = self.head.clone();
-        head.fields.remove(&AGE);
+    /// The same with another age of arrival, and with what is kept beside it.
+    pub(crate) fn with(self, initial_age: Duration, kept: Kept) -> StoredResponse {
+        StoredResponse { initial_age, kept, ..self }
+    }
+
+    /// The head that a 304 (Not Modified) leaves: the fields that it carries replace those stored (RFC 9111 section 3.2).
+    pub fn updated_by(&self, not_modified: &ResponseHead) -> ResponseHead {
+        let mut head = self.head().clone();
+        for (name, value) in self.targeted.iter() {
+            head.fields.append(name.clone(), value.clone());
+        }
         let updates = |name: &HeaderName| not_modified.fields.contains(name) && !about_the_body(name);
         head.fields.retain(|name, _| !updates(name));
         for (name, value) in not_modified.fields.iter().filter(|(name, _)| updates(name)) {
             head.fields.append(name.clone(), value.clone());
         }
-        let mut renewed = StoredResponse::new(head, self.body.clone(), received, None);
+        head
+    }
+
+    /// The same body, confirmed by a 304 whose head arrived at `received`.
+    pub fn renewed(&self, not_modified: &ResponseHead, received: Moment) -> StoredResponse {
+        self.renewed_without(&[], not_modified, received)
+    }
+
+    /// The same without these fields, which are for whoever asked.
+    pub(crate) fn renewed_without(
+        &self,
+        unshared: &[HeaderName],
+        not_modified: &ResponseHead,
+        received: Moment,
+    ) -> StoredResponse {
+        let mut head = self.updated_by(not_modified);
+        head.fields.retain(|name, _| !unshared.contains(name));
+        let mut renewed = StoredResponse::new(head, self.body().clone(), received, None);
         renewed.generated_etag = self.generated_etag && !not_modified.fields.contains(&ETAG);
+        renewed.attempts = self.attempts.clone();
+        for (coding, representation) in &self.coded {
+            let coded = renewed.identity.coded(*coding, representation.body().clone());
+            renewed.coded.push((*coding, coded));
+        }
         renewed
+    }
+
+    /// The same with one more coding of its body.
+    pub(crate) fn with_coding(&self, coding: Coding, body: Bytes) -> StoredResponse {
+        let mut more = self.clone();
+        more.coded.retain(|(known, _)| *known != coding);
+        more.coded.push((coding, self.identity.coded(coding, body)));
+        more
+    }
+
+    /// The same moments and word with another head and body: more of what it was a part of.
+    pub(crate) fn reshaped(&self, head: ResponseHead, body: Bytes) -> StoredResponse {
+        StoredResponse::new(head, body, self.received, None).with(self.initial_age, self.kept.clone())
+    }
+
+    /// Whether `other` has the very same body, whatever was found out about it since.
+    pub(crate) fn shares_body_with(&self, other: &StoredResponse) -> bool {
+        std::ptr::eq(self.body().as_ptr(), other.body().as_ptr()) && self.body().len() == other.body().len()
+    }
+
+    /// Whether other codings may be made of it.
+    pub fn recoding(&self) -> Recoding {
+        self.kept.recoding
+    }
+
+    /// What was made of it in a coding.
+    pub fn coded(&self, coding: Coding) -> Option<&Representation> {
+        self.coded.iter().find(|(known, _)| *known == coding).map(|(_, representation)| representation)
+    }
+
+    /// Whether a coding of it is to be made now by whoever asks: true once.
+    pub fn claim(&self, coding: Coding) -> bool {
+        let bit = attempt(coding);
+        self.attempts.0.fetch_or(bit, Ordering::AcqRel) & bit == 0
+    }
+
+    /// A coding that was claimed could not be tried: the next who asks may.
+    pub fn give_back(&self, coding: Coding) {
+        self.attempts.0.fetch_and(!attempt(coding), Ordering::AcqRel);
+    }
+
+    /// As its handler made it.
+    pub fn identity(&self) -> &Representation {
+        &self.identity
     }
 
     /// Status and fields as visitors see them.
     pub fn head(&self) -> &ResponseHead {
-        &self.head
+        self.identity.head()
     }
 
-    /// The status line and the fields as HTTP/1.1 writes them, without the empty line: made once, sent many times.
+    /// The status line and the fields as HTTP/1.1 writes them, without the empty line.
     pub fn wire(&self) -> &Bytes {
-        &self.wire
+        self.identity.wire()
     }
 
     /// The whole body.
     pub fn body(&self) -> &Bytes {
-        &self.body
+        self.identity.body()
     }
 
     /// The current age (RFC 9111 section 4.2.3): what it had when it came, and the time it has been here.
@@ -90,17 +235,22 @@ impl StoredResponse {
 
     /// The entity tag that the handler gave; one made by the gateway means nothing to it.
     pub fn handler_etag(&self) -> Option<&HeaderValue> {
-        self.head.fields.get(&ETAG).filter(|_| !self.generated_etag)
+        self.head().fields.get(&ETAG).filter(|_| !self.generated_etag)
+    }
+
+    /// When it was made, if its handler says so.
+    pub fn handler_date(&self) -> Option<&HeaderValue> {
+        self.kept.dating.of(self.head())
     }
 
     /// The modification date that the handler gave.
     pub fn last_modified(&self) -> Option<&HeaderValue> {
-        self.head.fields.get(&LAST_MODIFIED)
+        self.head().fields.get(&LAST_MODIFIED)
     }
 
     /// Whether the handler can be asked if it is still good: a 200 that it gave a validator.
     pub fn can_be_confirmed(&self) -> bool {
-        self.head.status == http::StatusCode::OK && (self.handler_etag().is_some() || self.last_modified().is_some())
+        self.head().status == StatusCode::OK && (self.handler_etag().is_some() || self.last_modified().is_some())
     }
 
     /// Whether a 304 with this head speaks of it: a strong tag must be its own (RFC 9111 section 4.3.4).
@@ -111,53 +261,56 @@ impl StoredResponse {
         }
     }
 
-    /// What it takes in memory, in bytes: its fields twice (as values and as they are sent), its body, and the bookkeeping.
+    /// Whether the answer to a HEAD describes it: every validator that the answer has is its own, and so is the length (RFC
+    /// 9111 section 4.3.5).
+    pub(crate) fn is_described_by(&self, head: &ResponseHead) -> bool {
+        let validates =
+            |name: &HeaderName, own: Option<&HeaderValue>| head.fields.get(name).is_none_or(|value| own == Some(value));
+        let length = head.fields.get(&CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse::<usize>().ok());
+        head.status == self.head().status
+            && validates(&ETAG, self.handler_etag())
+            && validates(&LAST_MODIFIED, self.last_modified())
+            && (!head.fields.contains(&CONTENT_LENGTH) || length == Some(self.body().len()))
+    }
+
+    /// The handler's word on it.
+    pub(crate) fn word(&self) -> &Word {
+        &self.word
+    }
+
+    /// What is kept beside it.
+    pub(crate) fn kept(&self) -> &Kept {
+        &self.kept
+    }
+
+    /// What it takes in memory, in bytes: its representations and the bookkeeping.
     pub fn size(&self) -> usize {
-        const LINE: usize = size_of::<(HeaderName, HeaderValue)>();
-        size_of::<Self>() + self.head.fields.size() + self.head.fields.len() * LINE + self.wire.len() + self.body.len()
+        let coded = self.coded.iter().map(|(_, coded)| size_of::<(Coding, Representation)>() + coded.size());
+        size_of::<Self>() + self.identity.size() + coded.sum::<usize>() + self.kept.groups.size()
     }
 }
 
-/// Fields that describe the body that was sent with them; a 304 has none, so what it says of them is not taken over.
-fn about_the_body(name: &HeaderName) -> bool {
-    [CONTENT_LENGTH, http::header::CONTENT_ENCODING, http::header::CONTENT_TYPE, http::header::CONTENT_RANGE]
-        .contains(name)
+fn attempt(coding: Coding) -> u8 {
+    match coding {
+        Coding::Zstd => 1,
+        Coding::Br => 2,
+        Coding::Gzip => 4,
+    }
 }
 
-/// The value of `Age`, of a list its first; unreadable or absent is zero (RFC 9111 sections 5.1 and 1.2.2).
-pub(crate) fn age_value(head: &ResponseHead) -> Duration {
-    let Some(age) = head.fields.get(&AGE) else { return Duration::ZERO };
-    delta_seconds(age.as_bytes().split(|byte| *byte == b',').next().map(<[u8]>::trim_ascii))
+/// Fields that describe the bytes of the body that was sent with them; a 304 has none, so what it says of them is not taken
+/// over (RFC 9111 section 3.2).
+fn about_the_body(name: &HeaderName) -> bool {
+    const CONTENT_MD5: HeaderName = HeaderName::from_static("content-md5");
+    [CONTENT_LENGTH, http::header::CONTENT_ENCODING, http::header::CONTENT_RANGE, CONTENT_MD5].contains(name)
 }
 
 /// What the handler says itself: `s-maxage`, else `max-age`, else `Expires` less `Date` (RFC 9111 section 4.2.1), less the age
-/// with which it came. An invalid date in `Expires` lies in the past (section 5.3).
+/// with which it came.
 pub(crate) fn explicit_lifetime(head: &ResponseHead, received: Moment) -> Option<Duration> {
     let directives = CacheControl::parse(head.fields.get_all(&CACHE_CONTROL));
-    let lifetime = directives.lifetime().or_else(|| {
-        let expires = head.fields.get(&EXPIRES)?;
-        let date = head.fields.get(&DATE).and_then(date_value).unwrap_or(received.wall);
-        Some(date_value(expires).and_then(|expires| expires.duration_since(date).ok()).unwrap_or_default())
-    })?;
+    let lifetime = directives.lifetime().or_else(|| expires(head, received.wall))?;
     Some(lifetime.saturating_sub(age_value(head)))
-}
-
-fn date_value(value: &HeaderValue) -> Option<SystemTime> {
-    httpdate::parse_http_date(value.to_str().ok()?).ok()
-}
-
-fn wire(head: &ResponseHead) -> Bytes {
-    let mut wire = Vec::with_capacity(32 + head.fields.size());
-    let reason = head.status.canonical_reason().unwrap_or("");
-    // Writing to memory does not fail.
-    let _ = write!(wire, "HTTP/1.1 {} {}\r\n", head.status.as_u16(), reason);
-    for (name, value) in head.fields.iter() {
-        wire.extend_from_slice(name.as_str().as_bytes());
-        wire.extend_from_slice(b": ");
-        wire.extend_from_slice(value.as_bytes());
-        wire.extend_from_slice(b"\r\n");
-    }
-    wire.into()
 }
 
 #[cfg(test)]

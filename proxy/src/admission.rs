@@ -4,17 +4,18 @@ use std::borrow::Cow;
 use std::sync::Arc;
 use std::time::Duration;
 
-use evergate_cache::{KeyParts, Variant, Windows};
-use http::header::{ALLOW, AUTHORIZATION, COOKIE, LOCATION};
-use http::{HeaderValue, Method, StatusCode};
+use evergate_cache::{Demands, KeyParts, Policy, Scheme};
+use http::header::{ALLOW, AUTHORIZATION, COOKIE, IF_MATCH, IF_UNMODIFIED_SINCE, LOCATION};
+use http::{HeaderMap, HeaderValue, Method, StatusCode};
 
 use crate::config::{Authorization, Query, TrailingSlash, Unmatched};
+use crate::handler_request::seen_fields;
 use crate::outcome::{Answered, PassReason};
 use crate::passage::{Leash, Passage};
 use crate::request::{BodyPresence, Protocol, Request};
 use crate::respond::Notice;
 use crate::routes::Matched;
-use crate::snapshot::{Route, RouteKind, Snapshot, Told};
+use crate::snapshot::{Demanding, Route, RouteKind, Snapshot, Told};
 use crate::target::{Target, decode};
 use crate::upstream::Upstream;
 
@@ -26,23 +27,27 @@ pub enum Admission<'a> {
     /// It goes through without the cache.
     Pass(Box<Passage>),
     /// The cache may answer it.
-    Cached(Selected<'a>),
+    Cached(Box<Selected<'a>>),
 }
 
-/// A request on a route with a window, reduced to what its handler gets to see.
+/// A request that the cache may answer; on a route with a window reduced to what its handler gets to see.
 #[derive(Debug)]
 pub struct Selected<'a> {
     /// The route.
     pub route: &'a Arc<Route>,
     /// The route's parameters, for the handler.
     pub matched: Matched<'a>,
-    /// The route's windows.
-    pub windows: &'a Windows,
-    /// What visitors are told of stored successes.
-    pub told: &'a Told,
+    /// By whose word it is answered.
+    pub policy: &'a Policy,
+    /// What visitors are told of stored successes, where the gateway says it.
+    pub told: Option<&'a Told>,
+    /// The fields of the request of which its handler may see something.
+    pub fields: Cow<'a, HeaderMap>,
+    /// What the request asks of caches, where that is heeded.
+    pub demands: Demands,
     /// The path in normal form.
     pub path: &'a str,
-    /// The chosen query, sorted.
+    /// The chosen query, sorted; the whole of it as it came, where the handler decides.
     pub query: Option<Cow<'a, str>>,
     /// The chosen cookies.
     pub cookies: Option<Vec<u8>>,
@@ -52,9 +57,9 @@ pub struct Selected<'a> {
 
 /// Decides about `request`, whose target is `target` in normal form.
 pub fn admit<'a>(
-    request: &Request,
+    request: &'a Request,
     target: &'a Target<'_>,
-    snapshot: &'a Snapshot,
+    snapshot: &'a Arc<Snapshot>,
     now: std::time::SystemTime,
 ) -> Admission<'a> {
     let answer =
@@ -76,27 +81,37 @@ pub fn admit<'a>(
         return match snapshot.unmatched {
             Unmatched::NotFound => answer(StatusCode::NOT_FOUND, "no route matches this path", Answered::NotFound),
             Unmatched::Pass => {
-                Admission::Pass(Box::new(passage(&snapshot.default_upstream, request, target, PassReason::Unmatched)))
+                let upstream = &snapshot.default_upstream;
+                Admission::Pass(Box::new(passage(snapshot, upstream, request, target, PassReason::Unmatched)))
             }
         };
     };
     let route = &snapshot.routes[matched.route];
-    match (&route.kind, pass_reason(request, route)) {
-        (RouteKind::Window(windows, told), None) => Admission::Cached(Selected {
-            route,
-            windows,
-            told,
-            path: target.path(),
-            query: select_query(target.query(), &route.query, snapshot),
-            cookies: select_cookies(request, route),
-            host,
-            matched,
-        }),
-        (RouteKind::Window(..) | RouteKind::Dynamic, reason) => {
-            let reason = reason.unwrap_or(PassReason::Dynamic);
-            Admission::Pass(Box::new(passage_on(route, &matched, request, target, reason)))
-        }
+    let demands = match route.demands {
+        Demanding::Ignored => Demands::default(),
+        Demanding::Heeded => Demands::of(&request.headers),
+    };
+    if let Some(reason) = pass_reason(request, route, &demands) {
+        return Admission::Pass(Box::new(passage_on(snapshot, route, &matched, request, target, reason)));
     }
+    let mut fields = Cow::Borrowed(&request.headers);
+    let (policy, told, query, cookies) = match &route.kind {
+        RouteKind::Dynamic => {
+            let passage = passage_on(snapshot, route, &matched, request, target, PassReason::Dynamic);
+            return Admission::Pass(Box::new(passage));
+        }
+        RouteKind::Window(policy, told) => {
+            let query = select_query(target.query(), &route.query, snapshot);
+            (policy, Some(told), query, select_cookies(request, route))
+        }
+        RouteKind::Origin(policy) => {
+            fields = seen_fields(&request.headers);
+            (policy, None, target.query().map(Cow::Borrowed), None)
+        }
+    };
+    let path = target.path();
+    let selected = Selected { route, policy, told, fields, demands, path, query, cookies, host, matched };
+    Admission::Cached(Box::new(selected))
 }
 
 /// CONNECT asks for a tunnel, which a gateway in front of handlers does not dig.
@@ -105,10 +120,10 @@ pub fn tunnel_refused(now: std::time::SystemTime) -> Notice {
         .with(ALLOW, HeaderValue::from_static("DELETE, GET, HEAD, OPTIONS, PATCH, POST, PUT"))
 }
 
-struct NotServed;
+pub(crate) struct NotServed;
 
 /// The site for the key: none when the gateway serves a single one, whatever it is called.
-fn site(request: &Request, snapshot: &Snapshot) -> Result<Option<String>, NotServed> {
+pub(crate) fn site(request: &Request, snapshot: &Snapshot) -> Result<Option<String>, NotServed> {
     if snapshot.hosts.is_empty() {
         return Ok(None);
     }
@@ -130,7 +145,7 @@ fn canonical_location(target: &Target<'_>, snapshot: &Snapshot) -> Option<String
 }
 
 /// Why a request on a matched route has to pass; none when the cache may answer it.
-fn pass_reason(request: &Request, route: &Route) -> Option<PassReason> {
+fn pass_reason(request: &Request, route: &Route, demands: &Demands) -> Option<PassReason> {
     if matches!(route.kind, RouteKind::Dynamic) {
         return Some(PassReason::Dynamic);
     }
@@ -143,8 +158,21 @@ fn pass_reason(request: &Request, route: &Route) -> Option<PassReason> {
     if request.wants_upgrade() {
         return Some(PassReason::Upgrade);
     }
-    if route.authorization == Authorization::Pass && request.headers.contains_key(AUTHORIZATION) {
-        return Some(PassReason::Authorization);
+    if demands.no_store {
+        return Some(PassReason::NoStore);
+    }
+    match route.kind {
+        RouteKind::Origin(_) => {
+            // Whether to change something is for the handler to decide (RFC 9111 section 4.3.2).
+            if [IF_MATCH, IF_UNMODIFIED_SINCE].iter().any(|name| request.headers.contains_key(name)) {
+                return Some(PassReason::Precondition);
+            }
+        }
+        RouteKind::Dynamic | RouteKind::Window(..) => {
+            if route.authorization == Authorization::Pass && request.headers.contains_key(AUTHORIZATION) {
+                return Some(PassReason::Authorization);
+            }
+        }
     }
     let header = route.bypass.headers.iter().any(|name| request.headers.contains_key(name));
     let cookie = !route.bypass.cookies.is_empty()
@@ -201,13 +229,20 @@ fn select_query<'a>(query: Option<&'a str>, chosen: &Query, snapshot: &Snapshot)
 /// What is added for HTTP/2 to the times within which the framework should have said 504.
 const HTTP2_GRACE: Duration = Duration::from_secs(1);
 
-fn passage(upstream: &Arc<Upstream>, request: &Request, target: &Target<'_>, reason: PassReason) -> Passage {
+fn passage(
+    snapshot: &Arc<Snapshot>,
+    upstream: &Arc<Upstream>,
+    request: &Request,
+    target: &Target<'_>,
+    reason: PassReason,
+) -> Passage {
     let timeouts = &upstream.timeouts;
     let first_step = match request.protocol {
         Protocol::Http10 | Protocol::Http11 => timeouts.first_byte,
         Protocol::Http2 => timeouts.first_byte.max(timeouts.idle) + HTTP2_GRACE,
     };
     Passage {
+        snapshot: Arc::clone(snapshot),
         upstream: Arc::clone(upstream),
         route: None,
         params: None,
@@ -221,13 +256,14 @@ fn passage(upstream: &Arc<Upstream>, request: &Request, target: &Target<'_>, rea
 }
 
 fn passage_on(
+    snapshot: &Arc<Snapshot>,
     route: &Arc<Route>,
     matched: &Matched<'_>,
     request: &Request,
     target: &Target<'_>,
     reason: PassReason,
 ) -> Passage {
-    let passage = passage(&route.upstream, request, target, reason);
+    let passage = passage(snapshot, &route.upstream, request, target, reason);
     let grace = if request.protocol == Protocol::Http2 { HTTP2_GRACE } else { Duration::ZERO };
     let max_duration = route.max_duration.map(|max_duration| max_duration + grace);
     Passage {
@@ -239,29 +275,51 @@ fn passage_on(
 }
 
 impl Selected<'_> {
-    /// Appends the bytes of the cache key to `buffer`.
-    pub fn write_key(&self, request: &Request, snapshot: &Snapshot, buffer: &mut Vec<u8>) {
-        let parts = KeyParts {
+    /// What identifies its page.
+    pub fn key<'k>(&'k self, scheme: Scheme, snapshot: &'k Snapshot) -> KeyParts<'k> {
+        KeyParts {
+            regime: self.policy.regime(),
             generation: &snapshot.generation,
             upstream: &self.route.upstream.name,
-            scheme: request.scheme,
+            scheme,
             host: self.host.as_deref(),
             path: self.path,
             query: self.query.as_deref(),
             cookies: self.cookies.as_deref(),
-        };
-        parts.write(buffer);
-    }
-
-    /// The variant that the request asks for.
-    pub fn variant(&self, request: &Request) -> Variant {
-        Variant::of(&self.route.vary, &request.headers)
+        }
     }
 
     /// The same request on its way through without the cache.
-    pub fn passage(&self, request: &Request, target: &Target<'_>, reason: PassReason) -> Passage {
-        passage_on(self.route, &self.matched, request, target, reason)
+    pub fn passage(
+        &self,
+        snapshot: &Arc<Snapshot>,
+        request: &Request,
+        target: &Target<'_>,
+        reason: PassReason,
+    ) -> Passage {
+        passage_on(snapshot, self.route, &self.matched, request, target, reason)
     }
+}
+
+/// The bytes of the key under which the GET answers of a target are kept, if its route lives by its handler's word; `host` is
+/// the site, where it is part of the key.
+pub fn origin_key(snapshot: &Snapshot, target: &Target<'_>, scheme: Scheme, host: Option<&str>) -> Option<Vec<u8>> {
+    let matched = snapshot.table.find(target.matched_path())?;
+    let route = &snapshot.routes[matched.route];
+    let RouteKind::Origin(policy) = &route.kind else { return None };
+    let parts = KeyParts {
+        regime: policy.regime(),
+        generation: &snapshot.generation,
+        upstream: &route.upstream.name,
+        scheme,
+        host,
+        path: target.path(),
+        query: target.query(),
+        cookies: None,
+    };
+    let mut key = Vec::with_capacity(128);
+    parts.write(&mut key);
+    Some(key)
 }
 
 #[cfg(test)]

@@ -6,11 +6,12 @@
 //! and shares no memory with the cache, because a visitor could not trust a demonstration that cheats.
 //!
 //! Begin with [`Demo::start`]; the router below it is the list of handlers, and the modules hold one kind each:
-//! `pages` (what is read), `heads` (cookies, headers, redirects, CORS), `bodies` (what is sent), `streams` (what comes
+//! `pages` (what is read), `news` (what says itself how long it is good), `heads` (cookies, headers, redirects, CORS), `bodies` (what is sent), `streams` (what comes
 //! bit by bit) and `troubles` (what is late or fails).
 
 mod bodies;
 mod heads;
+mod news;
 mod pages;
 mod site;
 mod streams;
@@ -92,6 +93,7 @@ fn router(site: Site) -> Router {
         .route("/api/cors", get(heads::cors).options(heads::preflight))
         .route("/api/webhook", post(bodies::webhook))
         .route("/rss.xml", get(pages::rss))
+        .route("/news", get(news::read).post(news::publish))
         .route("/slow", get(troubles::slow))
         .route("/flaky", get(troubles::flaky))
         .fallback(missing)
@@ -132,7 +134,7 @@ same `run` twice means that the second answer came from memory. config.yaml says
 ";
 
 /// Method, a path that works, and what it shows.
-const HANDLERS: [(&str, &str, &str); 26] = [
+const HANDLERS: [(&str, &str, &str); 28] = [
     ("GET", "/", "this page"),
     ("GET", "/api/hello", "JSON, made anew for every visitor"),
     ("GET", "/posts", "JSON that is regenerated every 5 seconds"),
@@ -157,15 +159,18 @@ const HANDLERS: [(&str, &str, &str); 26] = [
     ("PATCH", "/api/methods", "the same"),
     ("DELETE", "/api/methods", "the same"),
     ("OPTIONS", "/api/methods", "204 with Allow"),
+    ("GET", "/news", "JSON that says itself how long it is good, and in which language"),
+    ("POST", "/news", "a new edition, which makes the old one invalid everywhere"),
     ("GET", "/slow", "an answer after 2 seconds"),
     ("GET", "/flaky", "500 on every second run"),
 ];
 
 /// Commands to paste; `HOST` becomes the name that the visitor used.
-const TRY: [&str; 5] = [
+const TRY: [&str; 6] = [
     "curl -i http://HOST/posts                       MISS, then HIT, and STALE once after 5 seconds",
     "curl -i 'http://HOST/api/search?query=isr'      one entry for each query",
     "curl -iN http://HOST/stream                     chunks as they come, then all at once from memory",
     "curl -i http://HOST/flaky                       failed runs stay behind the last good answer",
+    "curl -i http://HOST/news                        as long as its handler says; a POST makes a new edition",
     "curl -i -d '{\"a\":1}' http://HOST/items          passed through to the handler",
 ];

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use evergate_cache::ResponseHead;
+use evergate_cache::{FailureKind, ResponseHead};
 use http::StatusCode;
 use pingora::{Error, ErrorType};
 
@@ -26,6 +26,8 @@ pub enum Failure {
     Malformed,
     /// The handler answered with a 5xx or 429.
     Answer(Arc<ErrorAnswer>),
+    /// The same, and the answer is for whoever asked alone, because the handler saw their whole request.
+    Status(StatusCode),
     /// More visitors wait for one fill than may.
     Crowded,
     /// The fill was given up twice: a bug in the gateway.
@@ -57,6 +59,7 @@ impl Failure {
             Failure::MaxDuration => (StatusCode::GATEWAY_TIMEOUT, "max-duration"),
             Failure::Malformed => (StatusCode::BAD_GATEWAY, "malformed"),
             Failure::Answer(answer) => (answer.head.status, "status"),
+            Failure::Status(status) => (*status, "status"),
             Failure::Crowded => (StatusCode::SERVICE_UNAVAILABLE, "crowded"),
             Failure::Abandoned => (StatusCode::BAD_GATEWAY, "abandoned"),
         }
@@ -65,6 +68,22 @@ impl Failure {
     /// The name of the failure.
     pub fn as_str(&self) -> &'static str {
         self.describe().1
+    }
+
+    /// How the handler failed, for what may be served all the same.
+    pub fn kind(&self) -> FailureKind {
+        match self {
+            Failure::Answer(_) | Failure::Status(_) => FailureKind::Answered,
+            Failure::Connect
+            | Failure::ConnectTimeout
+            | Failure::Reset
+            | Failure::FirstByteTimeout
+            | Failure::IdleTimeout
+            | Failure::MaxDuration
+            | Failure::Malformed
+            | Failure::Crowded
+            | Failure::Abandoned => FailureKind::Unreachable,
+        }
     }
 
     /// Whether another attempt may fare better: nothing came back, so nothing was answered.
@@ -76,6 +95,7 @@ impl Failure {
             | Failure::MaxDuration
             | Failure::Malformed
             | Failure::Answer(_)
+            | Failure::Status(_)
             | Failure::Crowded
             | Failure::Abandoned => false,
         }

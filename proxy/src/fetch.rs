@@ -3,16 +3,19 @@
 
 pub mod answer;
 mod ask;
+pub(crate) mod origin;
+mod window;
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use evergate_cache::{
-    DeclineReason, Fill, Filling, Moment, Pushed, ResponseHead, Room, Verdict, Windows, forbidden, judge,
+    Audience, CACHE_GROUPS, Dating, DeclineReason, Fill, Filling, Groups, Moment, Policy, Pushed, Recoding,
+    ResponseHead, Room, may_be_coded,
 };
-use http::header::VARY;
-use http::{HeaderValue, StatusCode};
+use http::HeaderValue;
+use http::header::{ACCEPT_ENCODING, SET_COOKIE};
 use pingora::protocols::http::v1::client::HttpSession;
 use pingora::upstreams::peer::HttpPeer;
 use tokio::sync::OwnedSemaphorePermit;
@@ -25,8 +28,10 @@ use crate::gateway::Gateway;
 use crate::handler_request::HandlerRequest;
 use crate::metrics::{Revalidation, UpstreamResult};
 use crate::request::Request;
-use crate::snapshot::Route;
+use crate::snapshot::{Route, Snapshot};
 use answer::{received, tell_vary};
+use origin::Asker;
+use window::Windowed;
 
 /// Longest time for a fetch, where the route sets none.
 const MAX_DURATION: Duration = Duration::from_secs(60);
@@ -49,12 +54,35 @@ pub enum Errand {
 }
 
 /// Starts a fetch. It ends by itself within the route's `max_duration`, whoever comes or goes.
-pub fn start(gateway: &Arc<Gateway>, fill: Fill<Failure>, selected: &Selected<'_>, request: &Request, errand: Errand) {
+pub fn start(
+    gateway: &Arc<Gateway>,
+    snapshot: &Snapshot,
+    fill: Fill<Failure>,
+    selected: &Selected<'_>,
+    request: &Request,
+    errand: Errand,
+) {
     let route = Arc::clone(selected.route);
     let deadline = Instant::now() + route.max_duration.unwrap_or(MAX_DURATION);
-    let request = HandlerRequest::new(selected, request, fill.old().map(Arc::as_ref));
-    let windows = *selected.windows;
-    let fetch = Fetch { gateway: Arc::clone(gateway), route, windows, request, deadline, permit: Mutex::default() };
+    let asked = HandlerRequest::new(selected, request, fill.old().map(Arc::as_ref));
+    let confirmable = fill.old().is_some_and(|old| old.can_be_confirmed());
+    let fetch = Fetch {
+        gateway: Arc::clone(gateway),
+        route,
+        judge: match selected.policy {
+            Policy::Window(windows, _) => Judge::Window(Windowed(*windows)),
+            Policy::Origin(rules) => Judge::Origin(Asker::new(*rules, selected, &errand)),
+        },
+        site: selected.key(request.scheme, snapshot).site(),
+        request: match errand {
+            Errand::Miss => asked,
+            // Nobody waits for it: it asks about what is stored, or for whatever there is.
+            Errand::Refresh(_) if !confirmable => asked.unconditional(),
+            Errand::Refresh(_) => asked,
+        },
+        deadline,
+        permit: Mutex::default(),
+    };
     tokio::spawn(async move {
         let begun = fetch.gateway.clock.now();
         match errand {
@@ -74,17 +102,35 @@ pub fn start(gateway: &Arc<Gateway>, fill: Fill<Failure>, selected: &Selected<'_
 struct Fetch {
     gateway: Arc<Gateway>,
     route: Arc<Route>,
-    windows: Windows,
+    judge: Judge,
+    /// The site within which groups count.
+    site: Vec<u8>,
     request: HandlerRequest,
     deadline: Instant,
     /// The turn at the handler, until it is given back.
     permit: Mutex<Option<OwnedSemaphorePermit>>,
 }
 
+/// By whose word it is decided what becomes of the answer.
+enum Judge {
+    Window(Windowed),
+    Origin(Asker),
+}
+
 /// A handler that has begun to answer.
 struct Answering {
     session: HttpSession,
     peer: HttpPeer,
+}
+
+/// An answer with its head, and when it came.
+struct Answered {
+    head: ResponseHead,
+    /// Whether a broken connection can be told from the end of the body.
+    ends_by_itself: bool,
+    dating: Dating,
+    answering: Answering,
+    now: Moment,
 }
 
 /// A piece of a body.
@@ -130,86 +176,71 @@ impl Fetch {
 
     async fn run(&self, fill: Fill<Failure>) -> Revalidation {
         let begun = self.gateway.clock.now();
-        let asked = timeout_at(self.deadline, ask::ask(&self.gateway, &self.route.upstream, &self.request)).await;
-        let asked = asked.unwrap_or(Err(Failure::MaxDuration));
-        let now = self.gateway.clock.now();
-        let upstream = &self.route.upstream.name;
-        self.gateway.metrics.upstream_answered(upstream, UpstreamResult::of(&asked), now.since(begun));
-        match asked {
-            Ok(answering) => self.judge(fill, answering, now).await,
-            Err(failure) => {
-                self.fail(fill, failure);
-                Revalidation::Failed
-            }
-        }
-    }
-
-    /// The head is there: what becomes of the answer?
-    async fn judge(&self, fill: Fill<Failure>, mut answering: Answering, now: Moment) -> Revalidation {
-        let (mut head, ends_by_itself) = match received(&answering.session, now.wall) {
-            Ok(received) => (received.head, received.ends_by_itself),
+        let answered = match self.ask(&fill, &self.request).await {
+            Ok(answering) => answering,
             Err(failure) => {
                 self.fail(fill, failure);
                 return Revalidation::Failed;
             }
         };
-        if head.status == StatusCode::NOT_MODIFIED {
-            return self.not_modified(fill, head, answering, now).await;
-        }
-        match judge(&head) {
-            // A break would look like the end: what may be half a page is not kept.
-            Verdict::Store if !ends_by_itself => self.decline(fill, DeclineReason::NoLength, now),
-            Verdict::Store if !self.windows.keeps(&head, now) => self.decline(fill, DeclineReason::NoLifetime, now),
-            Verdict::Store => {
-                tell_vary(&mut head, &self.route.tell_vary);
-                match fill.begin(head, now) {
-                    Ok(filling) => self.fill(filling, answering).await,
-                    Err(reason) => self.declined(reason),
-                }
-            }
-            Verdict::Decline(reason) => self.decline(fill, reason, now),
-            Verdict::Failure => {
-                let body = timeout_at(self.deadline, answering.error_body(self.route.upstream.timeouts.idle)).await;
-                let failure = Failure::Answer(Arc::new(ErrorAnswer::new(head, body.ok().flatten())));
-                self.fail(fill, failure);
-                Revalidation::Failed
-            }
+        match &self.judge {
+            Judge::Window(windowed) => windowed.judge(self, fill, answered).await,
+            Judge::Origin(asker) => asker.judge(self, fill, answered, begun).await,
         }
     }
 
-    /// The handler says that the old response is still good, which counts only where it was asked.
-    async fn not_modified(
-        &self,
-        fill: Fill<Failure>,
-        mut head: ResponseHead,
-        answering: Answering,
-        now: Moment,
-    ) -> Revalidation {
-        let meant = fill.old().is_some_and(|old| old.can_be_confirmed() && old.is_meant_by(&head));
-        if !meant {
-            self.fail(fill, Failure::Malformed);
-            return Revalidation::Failed;
+    /// Asks the handler; what comes back is an answer with its head.
+    async fn ask(&self, fill: &Fill<Failure>, request: &HandlerRequest) -> Result<Answered, Failure> {
+        let begun = self.gateway.clock.now();
+        let interim = |mut head: ResponseHead| match self.judge {
+            // Made for everyone, so it sets nobody's cookie.
+            Judge::Window(_) => {
+                head.fields.remove(&SET_COOKIE);
+                fill.interim(Audience::Everyone, head);
+            }
+            Judge::Origin(_) => fill.interim(Audience::Asker, head),
+        };
+        let asked = ask::ask(&self.gateway, &self.route.upstream, request, &interim);
+        let asked = timeout_at(self.deadline, asked).await.unwrap_or(Err(Failure::MaxDuration));
+        let now = self.gateway.clock.now();
+        let upstream = &self.route.upstream.name;
+        self.gateway.metrics.upstream_answered(upstream, UpstreamResult::of(&asked), now.since(begun));
+        let answering = asked?;
+        let header = answering.session.resp_header().ok_or(Failure::Malformed)?;
+        let answer::Received { head, ends_by_itself, dating } = received(header, now.wall)?;
+        Ok(Answered { head, ends_by_itself, dating, answering, now })
+    }
+
+    /// The groups that a response carries.
+    fn groups(&self, head: &ResponseHead) -> Groups {
+        Groups::of(&head.fields, &CACHE_GROUPS, &self.site)
+    }
+
+    /// Whether other codings may be made of a response; its `Vary` says so.
+    fn recoding(&self, head: &mut ResponseHead) -> Recoding {
+        if self.route.codings.is_empty() || !may_be_coded(head, self.route.coded_from) {
+            return Recoding::Never;
         }
-        if let Some(reason) = forbidden(&head) {
-            return self.decline(fill, reason, now);
-        }
-        if head.fields.contains(&VARY) {
-            tell_vary(&mut head, &self.route.tell_vary);
-        }
-        fill.renew(&head, now);
-        answering.release(&self.gateway).await;
-        Revalidation::NotModified
+        tell_vary(head, &[ACCEPT_ENCODING]);
+        Recoding::WhenAsked
     }
 
     /// Reads the body to its end. Whatever goes wrong leaves nothing stored.
-    async fn fill(&self, mut filling: Filling<Failure>, mut answering: Answering) -> Revalidation {
-        let mut pushed = Pushed::Kept;
+    async fn fill(&self, mut filling: Filling<Failure>, mut answering: Answering, mut pushed: Pushed) -> Revalidation {
+        let deadline = match pushed {
+            Pushed::Kept => Some(self.deadline),
+            // What is not kept is an answer like any other: it takes its time, unless the route sets one.
+            Pushed::LetGo => self.route.max_duration.map(|_| self.deadline),
+        };
+        if pushed == Pushed::LetGo {
+            self.give_back_turn();
+        }
         loop {
             let piece = match pushed {
-                Pushed::Kept => self.next_piece(&mut filling, &mut answering).await,
+                Pushed::Kept => self.next_piece(&mut filling, &mut answering, deadline).await,
                 Pushed::LetGo => match self.make_room(&filling).await {
                     Room::Ready => tokio::select! {
-                        piece = self.next_piece_in_time(&mut answering) => piece,
+                        piece = self.next_piece_in_time(&mut answering, deadline) => piece,
                         // An endless stream that nobody reads is stopped.
                         () = filling.deserted() => return self.declined(DeclineReason::TooLarge),
                     },
@@ -242,8 +273,13 @@ impl Fetch {
     }
 
     /// The next piece of the body. When it is not there at once, those who wait get what there is.
-    async fn next_piece(&self, filling: &mut Filling<Failure>, answering: &mut Answering) -> Result<Piece, Failure> {
-        let mut read = std::pin::pin!(self.next_piece_in_time(answering));
+    async fn next_piece(
+        &self,
+        filling: &mut Filling<Failure>,
+        answering: &mut Answering,
+        deadline: Option<Instant>,
+    ) -> Result<Piece, Failure> {
+        let mut read = std::pin::pin!(self.next_piece_in_time(answering, deadline));
         tokio::select! {
             biased;
             piece = &mut read => piece,
@@ -254,9 +290,12 @@ impl Fetch {
         }
     }
 
-    async fn next_piece_in_time(&self, answering: &mut Answering) -> Result<Piece, Failure> {
-        let idle = self.route.upstream.timeouts.idle;
-        timeout_at(self.deadline, answering.piece(idle)).await.unwrap_or(Err(Failure::MaxDuration))
+    async fn next_piece_in_time(&self, answering: &mut Answering, deadline: Option<Instant>) -> Result<Piece, Failure> {
+        let piece = answering.piece(self.route.upstream.timeouts.idle);
+        match deadline {
+            Some(deadline) => timeout_at(deadline, piece).await.unwrap_or(Err(Failure::MaxDuration)),
+            None => piece.await,
+        }
     }
 
     /// A body that is not kept goes on at its slowest reader's pace, within reason.
@@ -270,6 +309,12 @@ impl Fetch {
     }
 
     fn fail(&self, fill: Fill<Failure>, failure: Failure) {
+        self.log_failure(&fill, &failure);
+        let kind = failure.kind();
+        fill.fail(failure, kind, self.gateway.clock.now(), fastrand::f64());
+    }
+
+    fn log_failure(&self, fill: &Fill<Failure>, failure: &Failure) {
         warn!(
             route = self.route.pattern,
             upstream = self.route.upstream.name,
@@ -278,7 +323,6 @@ impl Fetch {
             kept = fill.old().is_some(),
             "a fetch failed"
         );
-        fill.fail(failure, self.gateway.clock.now(), fastrand::f64());
     }
 
     fn decline(&self, fill: Fill<Failure>, reason: DeclineReason, now: Moment) -> Revalidation {

@@ -7,6 +7,7 @@ use evergate_cache::Cache;
 use pingora::connectors::ConnectorOptions;
 use pingora::connectors::http::v1::Connector;
 use pingora::server::configuration::ServerConf;
+use tokio::sync::Semaphore;
 
 use crate::access_log::AccessLog;
 use crate::clock::Clock;
@@ -29,6 +30,8 @@ pub struct Gateway {
     pub access_log: AccessLog,
     /// Connections to handlers, for fetches.
     pub connector: Connector,
+    /// Turns at coding stored bodies.
+    pub coders: Arc<Semaphore>,
 }
 
 impl Gateway {
@@ -48,6 +51,8 @@ impl Gateway {
             metrics,
             access_log,
             connector: Connector::new(Some(ConnectorOptions::from_server_conf(framework))),
+            // A core that codes is a core that does not serve: at most half of them do.
+            coders: Arc::new(Semaphore::new(framework.threads.div_ceil(2))),
         })
     }
 }

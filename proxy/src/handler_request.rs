@@ -1,10 +1,15 @@
-//! What a handler is asked on behalf of a cached route: exactly what is in the key, and a fixed few fields beside it.
+//! What a handler is asked on behalf of a cached route: with a window of its own exactly what is in the key, and a fixed few
+//! fields beside it; where the handler's word counts, the whole request of whoever asks.
 
+use std::borrow::Cow;
 use std::fmt::Write;
 
-use evergate_cache::{StoredResponse, list_value};
-use http::header::{ACCEPT, COOKIE, IF_MODIFIED_SINCE, IF_NONE_MATCH, USER_AGENT};
-use http::{HeaderName, HeaderValue, Method};
+use evergate_cache::{Policy, SURROGATE_CAPABILITY, StoredResponse, list_value};
+use http::header::{
+    ACCEPT, CONNECTION, CONTENT_LENGTH, COOKIE, EXPECT, HOST, IF_MODIFIED_SINCE, IF_NONE_MATCH, IF_RANGE, RANGE, TE,
+    TRAILER, TRANSFER_ENCODING, UPGRADE, USER_AGENT, VIA,
+};
+use http::{HeaderMap, HeaderName, HeaderValue, Method};
 use pingora_http::RequestHeader;
 
 use crate::admission::Selected;
@@ -28,6 +33,9 @@ pub const X_FORWARDED_HOST: HeaderName = HeaderName::from_static("x-forwarded-ho
 /// The addresses on the way.
 pub const X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 
+/// What this gateway can be told in `Surrogate-Control`, for handlers.
+pub const SURROGATE_CAPABILITY_FIELD: HeaderName = HeaderName::from_static("surrogate-capability");
+
 /// A request to a handler, ready but for its `Host`, which depends on the server.
 #[derive(Clone, Debug)]
 pub struct HandlerRequest {
@@ -45,38 +53,34 @@ impl HandlerRequest {
             target.push('?');
             target.push_str(query);
         }
-        let mut fields = vec![
-            (ACCEPT, HeaderValue::from_static("*/*")),
-            (USER_AGENT, AGENT),
-            (X_REQUEST_ID, request_id()),
-            (TRACEPARENT, traceparent()),
-            (X_FORWARDED_PROTO, HeaderValue::from_static(request.scheme.as_str())),
-        ];
-        let mut add = |name: HeaderName, value: &[u8]| {
-            if let Ok(value) = HeaderValue::from_bytes(value) {
-                fields.push((name, value));
-            }
+        let mut fields = match selected.policy {
+            Policy::Window(..) => chosen_fields(selected, request),
+            Policy::Origin(_) => whole_fields(&selected.fields, request),
         };
-        add(X_MATCHED_PATH, selected.route.pattern.as_bytes());
-        add(X_ROUTE_PARAMS, selected.matched.params_json().as_bytes());
-        if let Some(cookies) = &selected.cookies {
-            add(COOKIE, cookies);
-        }
-        for name in &selected.route.vary {
-            fields.retain(|(known, _)| known != name);
-            let value = list_value(&request.headers, name).and_then(|value| HeaderValue::from_bytes(&value).ok());
-            fields.extend(value.map(|value| (name.clone(), value)));
-        }
-        let old = old.filter(|old| old.can_be_confirmed());
-        if let Some(etag) = old.and_then(StoredResponse::handler_etag) {
-            fields.push((IF_NONE_MATCH, etag.clone()));
-        }
-        if let Some(modified) = old.and_then(StoredResponse::last_modified) {
-            fields.push((IF_MODIFIED_SINCE, modified.clone()));
+        fields.push((X_FORWARDED_PROTO, HeaderValue::from_static(request.scheme.as_str())));
+        for (name, value) in [
+            (X_MATCHED_PATH, selected.route.pattern.as_bytes()),
+            (X_ROUTE_PARAMS, selected.matched.params_json().as_bytes()),
+        ] {
+            fields.extend(HeaderValue::from_bytes(value).map(|value| (name, value)));
         }
         let host = selected.host.as_deref().and_then(|host| HeaderValue::from_str(host).ok());
         fields.extend(host.clone().map(|host| (X_FORWARDED_HOST, host)));
-        HandlerRequest { target, fields, host }
+        let mut asked = HandlerRequest { target, fields, host };
+        if let Some(old) = old.filter(|old| old.can_be_confirmed()) {
+            // What the gateway has takes the place of what the visitor has (RFC 9111 section 4.3.1).
+            asked = asked.unconditional();
+            asked.fields.extend(old.handler_etag().map(|etag| (IF_NONE_MATCH, etag.clone())));
+            asked.fields.extend(old.last_modified().map(|modified| (IF_MODIFIED_SINCE, modified.clone())));
+        }
+        asked
+    }
+
+    /// The same without conditions: whatever the handler has.
+    #[must_use]
+    pub fn unconditional(mut self) -> HandlerRequest {
+        self.fields.retain(|(name, _)| *name != IF_NONE_MATCH && *name != IF_MODIFIED_SINCE);
+        self
     }
 
     /// As the framework's connectors send it: under the name that the configuration gives the upstream, else the site's, where
@@ -87,12 +91,107 @@ impl HandlerRequest {
     /// The framework's, for a head that it cannot build.
     pub fn header(&self, configured: Option<&HeaderValue>, server: &HeaderValue) -> pingora::Result<RequestHeader> {
         let mut header = RequestHeader::build(Method::GET, self.target.as_bytes(), Some(self.fields.len() + 1))?;
-        header.insert_header(http::header::HOST, configured.or(self.host.as_ref()).unwrap_or(server))?;
+        header.insert_header(HOST, configured.or(self.host.as_ref()).unwrap_or(server))?;
         for (name, value) in &self.fields {
             header.append_header(name.clone(), value)?;
         }
         Ok(header)
     }
+}
+
+/// What is in the key, and a fixed few fields.
+fn chosen_fields(selected: &Selected<'_>, request: &Request) -> Vec<(HeaderName, HeaderValue)> {
+    let mut fields = vec![
+        (ACCEPT, HeaderValue::from_static("*/*")),
+        (USER_AGENT, AGENT),
+        (X_REQUEST_ID, request_id()),
+        (TRACEPARENT, traceparent()),
+    ];
+    let cookies = selected.cookies.as_deref().and_then(|cookies| HeaderValue::from_bytes(cookies).ok());
+    fields.extend(cookies.map(|cookies| (COOKIE, cookies)));
+    for name in &selected.route.vary {
+        fields.retain(|(known, _)| known != name);
+        let value = list_value(&request.headers, name).and_then(|value| HeaderValue::from_bytes(&value).ok());
+        fields.extend(value.map(|value| (name.clone(), value)));
+    }
+    fields
+}
+
+/// The fields of a visitor of which the handler may see something: without those that their `Connection` names, which end here
+/// (RFC 9110 section 7.6.1). What a response is selected by is taken from these.
+pub fn seen_fields(headers: &HeaderMap) -> Cow<'_, HeaderMap> {
+    let lines = headers.get_all(CONNECTION).iter();
+    let named: Vec<HeaderName> = lines
+        .flat_map(|line| line.as_bytes().split(|byte| *byte == b','))
+        .filter_map(|item| HeaderName::from_bytes(item.trim_ascii()).ok())
+        .filter(|name| headers.contains_key(name))
+        .collect();
+    if named.is_empty() {
+        return Cow::Borrowed(headers);
+    }
+    let mut seen = headers.clone();
+    for name in named {
+        seen.remove(name);
+    }
+    Cow::Owned(seen)
+}
+
+/// Everything that the visitor sent but what concerns the connection alone, and who forwards it.
+fn whole_fields(headers: &HeaderMap, request: &Request) -> Vec<(HeaderName, HeaderValue)> {
+    let forwarded = headers.iter().filter(|(name, _)| !NOT_FORWARDED.contains(name) && !for_the_gateway_alone(name));
+    let mut fields: Vec<(HeaderName, HeaderValue)> =
+        forwarded.map(|(name, value)| (name.clone(), value.clone())).collect();
+    fields.extend(joined_cookies(headers).map(|cookies| (COOKIE, cookies)));
+    fields.push((VIA, HeaderValue::from_static(request.protocol.via())));
+    fields.push((SURROGATE_CAPABILITY_FIELD, HeaderValue::from_static(SURROGATE_CAPABILITY)));
+    if let Some(peer) = request.peer {
+        fields.push((X_FORWARDED_FOR, text(format_args!("{peer}"))));
+    }
+    if !headers.contains_key(X_REQUEST_ID) {
+        fields.push((X_REQUEST_ID, request_id()));
+    }
+    if !headers.contains_key(TRACEPARENT) {
+        fields.push((TRACEPARENT, traceparent()));
+    }
+    fields
+}
+
+/// Request fields that a handler does not see as the visitor sent them, and that differ from visitor to visitor: what varies by
+/// one of them is for nobody else.
+pub static WRITTEN: [HeaderName; 6] =
+    [X_FORWARDED_FOR, X_REQUEST_ID, TRACEPARENT, VIA, IF_NONE_MATCH, IF_MODIFIED_SINCE];
+
+/// Fields that concern the visitor's connection (RFC 9110 section 7.6.1) or its message, and those that are written anew.
+const NOT_FORWARDED: [HeaderName; 14] = [
+    CONNECTION,
+    HeaderName::from_static("keep-alive"),
+    HeaderName::from_static("proxy-connection"),
+    HeaderName::from_static("http2-settings"),
+    TE,
+    TRAILER,
+    TRANSFER_ENCODING,
+    UPGRADE,
+    CONTENT_LENGTH,
+    EXPECT,
+    HOST,
+    COOKIE,
+    // A fetch asks for the whole, whoever began it.
+    RANGE,
+    IF_RANGE,
+];
+
+/// Fields by which handlers know the gateway and what is in front of it, and which no visitor may send.
+pub fn for_the_gateway_alone(name: &HeaderName) -> bool {
+    const NAMES: [&str; 4] = ["forwarded", "x-matched-path", "x-route-params", "x-now-route-matches"];
+    const PREFIXES: [&str; 5] = ["x-forwarded-", "x-prerender-revalidate", "x-middleware-", "x-nextjs-", "x-invoke-"];
+    // Handlers of the CGI family cannot tell an underscore from a hyphen.
+    let name = name.as_str().replace('_', "-");
+    NAMES.contains(&name.as_str()) || PREFIXES.iter().any(|prefix| name.starts_with(prefix))
+}
+
+/// The lines of `Cookie` as one: HTTP/2 may split them, HTTP/1.1 may not (RFC 9113 section 8.2.3).
+pub fn joined_cookies(headers: &HeaderMap) -> Option<HeaderValue> {
+    list_value(headers, &COOKIE).and_then(|cookies| HeaderValue::from_bytes(&cookies).ok())
 }
 
 /// A new name for a request: 128 random bits in hexadecimal.

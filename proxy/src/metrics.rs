@@ -7,7 +7,7 @@ use http::{Method, StatusCode};
 use prometheus::{Encoder, Gauge, GaugeVec, HistogramOpts, HistogramVec, IntCounterVec, Opts, Registry, TextEncoder};
 
 use crate::failure::Failure;
-use crate::outcome::{Outcome, PassReason, ServedStale, XCache};
+use crate::outcome::{Fetched, Outcome, PassReason, ServedStale, XCache};
 
 /// Label of requests that no route matches, and of those that were refused before a route was looked for.
 pub const NO_ROUTE: &str = "(none)";
@@ -210,7 +210,10 @@ impl Metrics {
         match outcome {
             Outcome::Pass { reason, .. } => self.uncacheable.with_label_values(&[route, reason.as_str()]).inc(),
             Outcome::Stale { reason, .. } => self.stale_served.with_label_values(&[route, reason.as_str()]).inc(),
-            Outcome::Miss { collapsed: true, .. } | Outcome::Revalidated { collapsed: true } => {
+            Outcome::Miss { fetched: Fetched::Declined(_, reason), .. } => {
+                self.uncacheable.with_label_values(&[route, reason.as_str()]).inc();
+            }
+            Outcome::Miss { collapsed: true, .. } | Outcome::Revalidated { collapsed: true, .. } => {
                 self.coalesced.with_label_values(&[route]).inc();
             }
             Outcome::Miss { .. } | Outcome::Revalidated { .. } | Outcome::Hit { .. } | Outcome::Answered(_) => {}

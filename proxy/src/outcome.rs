@@ -33,6 +33,8 @@ pub enum Outcome {
     },
     /// Fetched, and the handler confirmed what was stored.
     Revalidated {
+        /// Why it was asked.
+        missing: Missing,
         /// Whether the result was shared with a fetch that was already under way.
         collapsed: bool,
     },
@@ -56,6 +58,8 @@ pub enum Fetched {
     Stored(StatusCode),
     /// It answered with this status, and the answer is not kept.
     NotStored(StatusCode),
+    /// It answered with this status, and the answer is not kept, for this reason.
+    Declined(StatusCode, DeclineReason),
     /// It failed in the way of this name.
     Failed(&'static str),
 }
@@ -71,8 +75,12 @@ pub enum ServedStale {
 
 impl ServedStale {
     /// Every reason, for metrics.
-    pub const ALL: [ServedStale; 3] =
-        [ServedStale::Cache(StaleReason::Revalidating), ServedStale::Cache(StaleReason::Error), ServedStale::Busy];
+    pub const ALL: [ServedStale; 4] = [
+        ServedStale::Cache(StaleReason::Revalidating),
+        ServedStale::Cache(StaleReason::Error),
+        ServedStale::Cache(StaleReason::Asked),
+        ServedStale::Busy,
+    ];
 
     /// The stable name.
     pub fn as_str(self) -> &'static str {
@@ -90,8 +98,14 @@ pub enum PassReason {
     Dynamic,
     /// No route matches.
     Unmatched,
-    /// Its method is neither GET nor HEAD.
+    /// Its method is neither GET nor HEAD, or it is a HEAD that nothing stored answers.
     Method,
+    /// It asks for a part, and nothing stored holds it.
+    Range,
+    /// It says `no-store`.
+    NoStore,
+    /// It depends on the state that only the handler knows (`If-Match`, `If-Unmodified-Since`).
+    Precondition,
     /// It is a GET with a body.
     Body,
     /// It asks to leave HTTP.
@@ -111,6 +125,9 @@ impl PassReason {
             PassReason::Dynamic => "dynamic",
             PassReason::Unmatched => "unmatched",
             PassReason::Method => "method",
+            PassReason::Range => "range",
+            PassReason::NoStore => "request-no-store",
+            PassReason::Precondition => "precondition",
             PassReason::Body => "body",
             PassReason::Upgrade => "upgrade",
             PassReason::Authorization => "authorization",
@@ -125,6 +142,9 @@ impl PassReason {
             PassReason::Dynamic,
             PassReason::Unmatched,
             PassReason::Method,
+            PassReason::Range,
+            PassReason::NoStore,
+            PassReason::Precondition,
             PassReason::Body,
             PassReason::Upgrade,
             PassReason::Authorization,
@@ -138,7 +158,12 @@ impl PassReason {
     fn fwd(self) -> &'static str {
         match self {
             PassReason::Method => "method",
-            PassReason::Body | PassReason::Upgrade | PassReason::Authorization => "request",
+            PassReason::Body
+            | PassReason::Upgrade
+            | PassReason::Authorization
+            | PassReason::Range
+            | PassReason::NoStore
+            | PassReason::Precondition => "request",
             PassReason::Dynamic | PassReason::Unmatched | PassReason::Bypass | PassReason::Declined(_) => "bypass",
         }
     }
@@ -155,6 +180,8 @@ pub enum Answered {
     Redirected,
     /// A path that no route matches, where that is 404.
     NotFound,
+    /// A request that wants what is stored or nothing, and nothing is (504).
+    NotCached,
 }
 
 impl Answered {
@@ -164,6 +191,7 @@ impl Answered {
             Answered::Misdirected => "misdirected",
             Answered::Redirected => "redirected",
             Answered::NotFound => "not-found",
+            Answered::NotCached => "only-if-cached",
         }
     }
 }
@@ -240,19 +268,14 @@ impl fmt::Display for Outcome {
                 write!(f, "; hit; ttl={}; detail={}", negative(staleness), reason.as_str())
             }
             Outcome::Miss { missing, collapsed, fetched } => {
-                let fwd = match missing {
-                    Missing::Uri => "uri-miss",
-                    Missing::Vary => "vary-miss",
-                    Missing::Stale => "stale",
-                };
-                write!(f, "; fwd={fwd}")?;
+                write!(f, "; fwd={}", fwd(missing))?;
                 if collapsed {
                     f.write_str("; collapsed")?;
                 }
                 write!(f, "{fetched}")
             }
-            Outcome::Revalidated { collapsed } => {
-                f.write_str("; fwd=stale; fwd-status=304")?;
+            Outcome::Revalidated { missing, collapsed } => {
+                write!(f, "; fwd={}; fwd-status=304", fwd(missing))?;
                 if collapsed {
                     f.write_str("; collapsed")?;
                 }
@@ -275,8 +298,21 @@ impl fmt::Display for Fetched {
             Fetched::Pending => Ok(()),
             Fetched::Stored(status) => write!(f, "; fwd-status={}; stored", status.as_u16()),
             Fetched::NotStored(status) => write!(f, "; fwd-status={}", status.as_u16()),
+            Fetched::Declined(status, reason) => {
+                write!(f, "; fwd-status={}; detail={}", status.as_u16(), reason.as_str())
+            }
             Fetched::Failed(name) => write!(f, "; detail={name}"),
         }
+    }
+}
+
+/// The `fwd` parameter of what had to be fetched (RFC 9211 section 2.2).
+fn fwd(missing: Missing) -> &'static str {
+    match missing {
+        Missing::Uri => "uri-miss",
+        Missing::Vary => "vary-miss",
+        Missing::Stale => "stale",
+        Missing::Request => "request",
     }
 }
 

@@ -9,9 +9,10 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use evergate_cache::Moment;
+use evergate_cache::{EVERGATE_CACHE_CONTROL, Moment};
 use http::header::{
-    CACHE_CONTROL, CONTENT_LENGTH, COOKIE, DATE, ETAG, EXPECT, EXPIRES, HOST, LAST_MODIFIED, TRANSFER_ENCODING, UPGRADE,
+    CACHE_CONTROL, CONTENT_LENGTH, COOKIE, DATE, ETAG, EXPECT, EXPIRES, HOST, LAST_MODIFIED, TRANSFER_ENCODING,
+    UPGRADE, VIA,
 };
 use http::{HeaderName, HeaderValue, Method, StatusCode};
 use pingora::apps::{HttpServerApp, ReusedHttpStream};
@@ -22,12 +23,13 @@ use pingora::upstreams::peer::HttpPeer;
 use pingora::{Error, ErrorType};
 use pingora_http::{RequestHeader, ResponseHeader};
 
+use crate::effects::{self, Passing};
 use crate::failure::Failure;
 use crate::fetch::answer::checked;
 use crate::gateway::Gateway;
 use crate::handler_request::{
     TRACEPARENT, X_FORWARDED_FOR, X_FORWARDED_HOST, X_FORWARDED_PROTO, X_MATCHED_PATH, X_REQUEST_ID, X_ROUTE_PARAMS,
-    request_id, traceparent,
+    for_the_gateway_alone, joined_cookies, request_id, traceparent,
 };
 use crate::metrics::UpstreamResult;
 use crate::observe::observe;
@@ -36,6 +38,7 @@ use crate::passage::{Passage, Reached};
 use crate::request::{Protocol, Request};
 use crate::respond::{NO_STORE, Notice, SLOWEST_WRITE, TAG_FIELDS};
 use crate::serve::Record;
+use crate::snapshot::{Route, RouteKind};
 
 /// What the framework's proxy asks about a request that passes.
 pub struct PassThrough {
@@ -56,6 +59,10 @@ pub struct Carried {
     forgiven: bool,
     fetched: Fetched,
     status: Option<StatusCode>,
+    /// What the cache said of its invalidations when the handler was asked.
+    invalidations: u64,
+    /// A part that may be kept once it has passed.
+    part: Option<Passing>,
 }
 
 /// A request that passes, and what was decided about it.
@@ -121,6 +128,8 @@ impl ProxyHttp for PassThrough {
             forgiven: false,
             fetched: Fetched::Pending,
             status: None,
+            invalidations: 0,
+            part: None,
         }
     }
 
@@ -139,6 +148,7 @@ impl ProxyHttp for PassThrough {
         let Some(passage) = carried.passage.clone() else { return Err(undecided()) };
         let upstream = &passage.0.upstream;
         carried.asked = Some(self.gateway.clock.now());
+        carried.invalidations = self.gateway.cache.invalidations();
         let turn = *carried.turn.get_or_insert_with(|| upstream.turn());
         let attempt = carried.asked_servers;
         let server = upstream.server(turn, attempt);
@@ -224,7 +234,12 @@ impl ProxyHttp for PassThrough {
             request.remove_header(&UPGRADE);
             request.remove_header("http2-settings");
         }
-        join_cookies(request)?;
+        if request.headers.get_all(COOKIE).iter().nth(1).is_some()
+            && let Some(cookies) = joined_cookies(&request.headers)
+        {
+            request.insert_header(COOKIE, cookies)?;
+        }
+        request.append_header(VIA, known.protocol.via())?;
         if let Some(peer) = known.peer {
             request.insert_header(X_FORWARDED_FOR, peer.to_string())?;
         }
@@ -276,17 +291,27 @@ impl ProxyHttp for PassThrough {
             // The framework gave the connection up when it relayed the 100, before the body was there.
             session.set_keepalive(Some(0));
         }
+        let asked = carried.asked.unwrap_or(carried.begun);
         self.answered(carried, UpstreamResult::Ok);
         carried.status = Some(status);
         carried.fetched = Fetched::NotStored(status);
         passage.remember_date(response.headers.get(DATE).cloned());
-        for name in TAG_FIELDS {
+        effects::of_answer(&self.gateway, passage, request, response);
+        carried.part = effects::collect(&self.gateway, passage, request, response, (asked, carried.invalidations));
+        for name in ["keep-alive", "proxy-connection"] {
+            // Of the handler's connection, not of the visitor's (RFC 9110 section 7.6.1).
+            response.remove_header(name);
+        }
+        for name in TAG_FIELDS.into_iter().chain([EVERGATE_CACHE_CONTROL]) {
             response.remove_header(&name);
         }
         if must_not_be_kept(passage, request, response) {
             response.insert_header(CACHE_CONTROL, NO_STORE)?;
         }
         let outcome = Outcome::Pass { reason: passage.reason, fetched: carried.fetched };
+        if passage.route.as_ref().is_some_and(by_origin) {
+            response.append_header(VIA, Protocol::Http11.via())?;
+        }
         // Each cache adds itself at the end of the list (RFC 9211 section 2).
         response.append_header("cache-status", outcome.to_string())?;
         response.insert_header("x-cache", outcome.x_cache().header().unwrap_or("PASS"))?;
@@ -312,10 +337,16 @@ impl ProxyHttp for PassThrough {
     fn upstream_response_body_filter(
         &self,
         _session: &mut Session,
-        _body: &mut Option<Bytes>,
-        _end: bool,
+        body: &mut Option<Bytes>,
+        end: bool,
         carried: &mut Carried,
     ) -> pingora::Result<Option<Duration>> {
+        if let (Some(part), Some(piece)) = (&mut carried.part, body) {
+            part.push(piece);
+        }
+        if end && let Some(part) = carried.part.take() {
+            part.keep(&self.gateway);
+        }
         if let Some(passage) = &carried.passage
             && carried.status != Some(StatusCode::SWITCHING_PROTOCOLS)
         {
@@ -430,15 +461,6 @@ fn undecided() -> Box<Error> {
     Error::explain(ErrorType::InternalError, "a request came to the pass-through undecided")
 }
 
-/// Fields by which handlers know the gateway and what is in front of it, and which no visitor may send.
-fn for_the_gateway_alone(name: &HeaderName) -> bool {
-    const NAMES: [&str; 4] = ["forwarded", "x-matched-path", "x-route-params", "x-now-route-matches"];
-    const PREFIXES: [&str; 5] = ["x-forwarded-", "x-prerender-revalidate", "x-middleware-", "x-nextjs-", "x-invoke-"];
-    // Handlers of the CGI family cannot tell an underscore from a hyphen.
-    let name = name.as_str().replace('_', "-");
-    NAMES.contains(&name.as_str()) || PREFIXES.iter().any(|prefix| name.starts_with(prefix))
-}
-
 /// Refuses what a handler's answer must not be, and leaves one length where it gave several of the same.
 fn check_answer(request: &Request, response: &mut ResponseHeader) -> pingora::Result<()> {
     let unasked = response.status == StatusCode::SWITCHING_PROTOCOLS && !request.wants_upgrade();
@@ -464,21 +486,15 @@ fn first_length(response: &ResponseHeader) -> Option<String> {
     Some(first.split(',').next()?.trim().to_owned())
 }
 
-/// Joins `Cookie` lines into one: HTTP/2 may split them, HTTP/1.1 may not (RFC 9113 section 8.2.3).
-fn join_cookies(request: &mut RequestHeader) -> pingora::Result<()> {
-    let lines: Vec<&[u8]> = request.headers.get_all(COOKIE).iter().map(HeaderValue::as_bytes).collect();
-    if lines.len() > 1
-        && let Ok(joined) = HeaderValue::from_bytes(&lines.join(b"; ".as_slice()))
-    {
-        request.insert_header(COOKIE, joined)?;
-    }
-    Ok(())
+/// Whether a route lives by its handler's word.
+fn by_origin(route: &Arc<Route>) -> bool {
+    matches!(route.kind, RouteKind::Origin(_))
 }
 
 /// Whether nobody on the way may keep an answer that says nothing about it: what a route declined, and successful answers of
-/// dynamic routes that carry no validator to ask with. What no route matches is not touched.
+/// dynamic routes that carry no validator to ask with. What no route matches is not touched, nor what its handler decides.
 fn must_not_be_kept(passage: &Passage, request: &Request, response: &ResponseHeader) -> bool {
-    if passage.route.is_none() || response.headers.contains_key(CACHE_CONTROL) {
+    if passage.route.as_ref().is_none_or(by_origin) || response.headers.contains_key(CACHE_CONTROL) {
         return false;
     }
     if matches!(passage.reason, PassReason::Declined(_)) {

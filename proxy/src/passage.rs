@@ -9,12 +9,14 @@ use tokio::sync::Notify;
 use tokio::time::{Instant, sleep_until};
 
 use crate::outcome::PassReason;
-use crate::snapshot::Route;
+use crate::snapshot::{Route, Snapshot};
 use crate::upstream::Upstream;
 
 /// A request that goes through without the cache.
 #[derive(Clone, Debug)]
 pub struct Passage {
+    /// The configuration that the request sees.
+    pub snapshot: Arc<Snapshot>,
     /// Who answers.
     pub upstream: Arc<Upstream>,
     /// The route, when one matches.

@@ -60,6 +60,17 @@ impl Protocol {
     }
 }
 
+impl Protocol {
+    /// How `Via` names the protocol and this gateway (RFC 9110 section 7.6.3).
+    pub fn via(self) -> &'static str {
+        match self {
+            Protocol::Http10 => "1.0 evergate",
+            Protocol::Http11 => "1.1 evergate",
+            Protocol::Http2 => "2 evergate",
+        }
+    }
+}
+
 impl Request {
     /// The host name without its port.
     pub fn host(&self) -> Option<&str> {

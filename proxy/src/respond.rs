@@ -6,7 +6,7 @@ use std::future::Future;
 use std::time::{Duration, SystemTime};
 
 use bytes::Bytes;
-use evergate_cache::{Fields, StoredResponse};
+use evergate_cache::{Fields, Representation, ResponseHead};
 use http::header::{CACHE_CONTROL, CONTENT_TYPE, DATE};
 use http::{HeaderName, HeaderValue, StatusCode};
 
@@ -25,9 +25,6 @@ pub const TAG_FIELDS: [HeaderName; 3] = [
     HeaderName::from_static("x-next-cache-tags"),
 ];
 
-/// Targeted at CDNs alone (RFC 9213).
-pub const CDN_CACHE_CONTROL: HeaderName = HeaderName::from_static("cdn-cache-control");
-
 /// The visitor has left, or reads too slowly to be served.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Gone;
@@ -37,6 +34,9 @@ pub struct Gone;
 pub trait Responder: Send {
     /// Sends the head.
     fn head(&mut self, head: &Head<'_>, framing: Framing) -> impl Future<Output = Result<(), Gone>> + Send;
+
+    /// Sends an interim answer (1xx), where the protocol and the visitor know such.
+    fn interim(&mut self, head: &ResponseHead) -> impl Future<Output = Result<(), Gone>> + Send;
 
     /// Sends a piece of the body.
     fn piece(&mut self, piece: Bytes) -> impl Future<Output = Result<(), Gone>> + Send;
@@ -80,8 +80,8 @@ pub struct Head<'a> {
 /// Where the fields come from.
 #[derive(Debug)]
 pub enum Lines<'a> {
-    /// A stored response, whose fields are rendered already and tell its length.
-    Stored(&'a StoredResponse),
+    /// A representation of a stored response, whose fields are rendered already and tell its length.
+    Stored(&'a Representation),
     /// A status and fields, without `Content-Length`.
     Given(StatusCode, Cow<'a, Fields>),
 }
@@ -90,7 +90,7 @@ impl Lines<'_> {
     /// The status.
     pub fn status(&self) -> StatusCode {
         match self {
-            Lines::Stored(response) => response.head().status,
+            Lines::Stored(representation) => representation.head().status,
             Lines::Given(status, _) => *status,
         }
     }
@@ -98,7 +98,7 @@ impl Lines<'_> {
     /// The fields.
     pub fn fields(&self) -> &Fields {
         match self {
-            Lines::Stored(response) => &response.head().fields,
+            Lines::Stored(representation) => &representation.head().fields,
             Lines::Given(_, fields) => fields,
         }
     }

@@ -1,19 +1,20 @@
 //! One request, whichever protocol brought it: a request in, a response out through a [`Responder`].
 //!
-//! The five answers of the look-up are the one match in `Serving::look_up`. Requests that the cache has no part in come
-//! back as [`Served::Pass`].
+//! The five answers of the look-up are the one match in `Serving::look_up`. What is sent of a stored response, and of one that
+//! is being filled, is in the files below. Requests that the cache has no part in come back as [`Served::Pass`].
+
+mod confirm;
+mod stored;
+mod streaming;
 
 use std::borrow::Cow;
 use std::sync::Arc;
 
 use evergate_cache::{
-    Awaited, BodyReader, Cut, Fill, Lookup, Missing, Moment, ResponseHead, StoredResponse, Streaming, Waiter,
-    not_modified,
+    Asked, Awaited, DeclineReason, Fill, Lookup, Missing, Policy, ResponseHead, StaleReason, Variant, Waiter,
 };
-use http::header::{
-    AGE, CACHE_CONTROL, CONTENT_LENGTH, CONTENT_LOCATION, DATE, ETAG, EXPIRES, LAST_MODIFIED, RETRY_AFTER, VARY,
-};
-use http::{HeaderName, HeaderValue, Method, StatusCode};
+use http::header::{CACHE_CONTROL, RANGE, RETRY_AFTER};
+use http::{HeaderValue, Method, StatusCode};
 
 use crate::admission::{Admission, Selected, admit, tunnel_refused};
 use crate::failure::Failure;
@@ -22,7 +23,7 @@ use crate::gateway::Gateway;
 use crate::outcome::{Answered, Fetched, Outcome, PassReason, ServedStale};
 use crate::passage::Passage;
 use crate::request::Request;
-use crate::respond::{Added, CDN_CACHE_CONTROL, Framing, Gone, Head, Lines, Notice, Responder, ToldNow};
+use crate::respond::{Added, Head, Lines, Notice, Responder, ToldNow};
 use crate::snapshot::{Route, Snapshot};
 use crate::target::Target;
 
@@ -64,8 +65,10 @@ pub async fn serve<R: Responder>(gateway: &Arc<Gateway>, request: &Request, resp
         Admission::Answer(notice, what) => answer(&notice, what, responder).await,
         Admission::Pass(passage) => Served::Pass(passage),
         Admission::Cached(selected) => {
-            let serving = Serving { gateway, request, target: &target, snapshot: &snapshot, selected };
-            serving.look_up(responder).await
+            let mut key = Vec::with_capacity(256);
+            selected.key(request.scheme, &snapshot).write(&mut key);
+            let serving = Serving { gateway, request, target: &target, snapshot: &snapshot, selected, key };
+            if serving.wants_no_fetch() { serving.glance(responder).await } else { serving.look_up(responder).await }
         }
     }
 }
@@ -85,8 +88,9 @@ struct Serving<'a> {
     gateway: &'a Arc<Gateway>,
     request: &'a Request,
     target: &'a Target<'a>,
-    snapshot: &'a Snapshot,
-    selected: Selected<'a>,
+    snapshot: &'a Arc<Snapshot>,
+    selected: Box<Selected<'a>>,
+    key: Vec<u8>,
 }
 
 /// A result that is shared by everyone who waits for one fill.
@@ -98,19 +102,75 @@ struct Shared {
 /// What came of waiting.
 enum Waited {
     Served(Served),
-    /// The fill was given up: look up once more.
-    LookAgain,
+    /// Look up once more, for this reason.
+    LookAgain(Again),
 }
 
+/// Why waiting came to nothing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Again {
+    /// The fill was given up.
+    Abandoned,
+    /// What came is for another variant: nobody could know before the handler said what it differs in.
+    Mismatched,
+}
+
+/// How often a request looks up: once more after a fill that was given up, or that turned out to be for others.
+const MOST_LOOKS: usize = 3;
+
 impl Serving<'_> {
+    fn asked(&self) -> Asked<'_> {
+        Asked {
+            key: &self.key,
+            request: &self.selected.fields,
+            policy: self.selected.policy,
+            demands: &self.selected.demands,
+        }
+    }
+
+    /// Whether the request is to be answered from what is stored or by the handler itself, but starts no fetch for others: where
+    /// the handler decides, HEAD and parts are its own business.
+    fn wants_no_fetch(&self) -> bool {
+        let by_origin = matches!(self.selected.policy, Policy::Origin(_));
+        let special = self.request.method == Method::HEAD || self.request.headers.contains_key(RANGE);
+        self.selected.demands.only_if_cached || by_origin && special
+    }
+
+    /// Answers from what is stored, or not at all.
+    async fn glance<R: Responder>(&self, responder: &mut R) -> Served {
+        let now = self.gateway.clock.now();
+        if let Ok(glance) = self.gateway.cache.glance(&self.asked(), now) {
+            let refreshed = matches!(glance.staleness, Err((_, StaleReason::Revalidating)));
+            if refreshed && !self.selected.demands.only_if_cached {
+                return self.look_up(responder).await;
+            }
+            let outcome = match glance.staleness {
+                Ok(ttl) => Outcome::Hit { ttl },
+                Err((staleness, reason)) => Outcome::Stale { staleness, reason: ServedStale::Cache(reason) },
+            };
+            return self.stored(&glance.response, outcome, now, responder).await;
+        }
+        if self.selected.demands.only_if_cached {
+            // RFC 9111 section 5.2.1.7.
+            let notice = Notice::new(StatusCode::GATEWAY_TIMEOUT, "nothing that is stored answers this", now.wall);
+            let outcome = Outcome::Answered(Answered::NotCached);
+            let sent = notice.send(responder, &outcome).await;
+            return self.done(outcome, sent.ok().map(|()| notice.status));
+        }
+        if self.request.method == Method::HEAD {
+            return self.pass(PassReason::Method);
+        }
+        match self.part_in_store(now) {
+            Some((partial, part, outcome)) => self.part(&partial, (part, outcome), now, responder).await,
+            None => self.pass(PassReason::Range),
+        }
+    }
+
     async fn look_up<R: Responder>(&self, responder: &mut R) -> Served {
-        let mut key = Vec::with_capacity(256);
-        self.selected.write_key(self.request, self.snapshot, &mut key);
-        let variant = self.selected.variant(self.request);
-        let mut looked_twice = false;
+        let mut looks = 1;
         loop {
             let now = self.gateway.clock.now();
-            let waited = match self.gateway.cache.lookup(&key, &variant, self.selected.windows, now) {
+            let waited = match self.gateway.cache.lookup(&self.asked(), now) {
                 Lookup::Hit { response, ttl } => {
                     return self.stored(&response, Outcome::Hit { ttl }, now, responder).await;
                 }
@@ -124,20 +184,27 @@ impl Serving<'_> {
                 }
                 Lookup::Miss { fill, missing } => {
                     let waiter = fill.waiter();
-                    fetch::start(self.gateway, fill, &self.selected, self.request, Errand::Miss);
+                    self.fetch(fill, Errand::Miss);
                     self.wait(waiter, Shared { missing, collapsed: false }, responder).await
                 }
                 Lookup::Pass(reason) => return self.pass(PassReason::Declined(reason)),
             };
             match waited {
                 Waited::Served(served) => return served,
-                Waited::LookAgain if looked_twice => {
+                Waited::LookAgain(Again::Mismatched) if looks == MOST_LOOKS => {
+                    return self.pass(PassReason::Declined(DeclineReason::Vary));
+                }
+                Waited::LookAgain(Again::Abandoned) if looks == MOST_LOOKS => {
                     let shared = Shared { missing: Missing::Uri, collapsed: true };
                     return self.failed(&Failure::Abandoned, &shared, responder).await;
                 }
-                Waited::LookAgain => looked_twice = true,
+                Waited::LookAgain(_) => looks += 1,
             }
         }
+    }
+
+    fn fetch(&self, fill: Fill<Failure>, errand: Errand) {
+        fetch::start(self.gateway, self.snapshot, fill, &self.selected, self.request, errand);
     }
 
     /// Starts a refresh, unless too many run for this upstream; the next stale hit tries again.
@@ -147,93 +214,71 @@ impl Serving<'_> {
             self.gateway.metrics.revalidation_skipped(&route.pattern);
             return false;
         };
-        fetch::start(self.gateway, fill, &self.selected, self.request, Errand::Refresh(permit));
+        self.fetch(fill, Errand::Refresh(permit));
         true
     }
 
-    /// Waits for a fill, as long as the visitor does.
-    async fn wait<R: Responder>(&self, waiter: Waiter<Failure>, shared: Shared, responder: &mut R) -> Waited {
-        let awaited = tokio::select! {
-            biased;
-            awaited = waiter.wait() => awaited,
-            () = responder.gone() => return Waited::Served(self.done(shared.outcome(Fetched::Pending), None)),
+    /// Waits for a fill, as long as the visitor does. Interim answers are sent on as they come.
+    async fn wait<R: Responder>(&self, mut waiter: Waiter<Failure>, shared: Shared, responder: &mut R) -> Waited {
+        let gone = || Waited::Served(self.done(shared.outcome(Fetched::Pending), None));
+        let awaited = loop {
+            let awaited = tokio::select! {
+                biased;
+                awaited = waiter.wait() => awaited,
+                () = responder.gone() => return gone(),
+            };
+            let Awaited::Interim(head) = &awaited else { break awaited };
+            if responder.interim(head).await.is_err() {
+                return gone();
+            }
+        };
+        drop(waiter);
+        self.awaited(awaited, &shared, responder).await
+    }
+
+    /// Answers with what was waited for.
+    async fn awaited<R: Responder>(&self, awaited: Awaited<Failure>, shared: &Shared, responder: &mut R) -> Waited {
+        let is_ours = |variant: &Variant| match self.selected.policy {
+            Policy::Window(..) => true,
+            Policy::Origin(_) => !shared.collapsed || variant.matches(&self.selected.fields),
         };
         Waited::Served(match awaited {
-            Awaited::Streaming(streaming, reader) => self.stream(&streaming, reader, &shared, responder).await,
-            Awaited::Renewed(response) => {
-                let outcome = Outcome::Revalidated { collapsed: shared.collapsed };
+            Awaited::Streaming(streaming, _) if !is_ours(streaming.variant()) => {
+                return Waited::LookAgain(Again::Mismatched);
+            }
+            Awaited::Renewed(_, variant) if !is_ours(&variant) => return Waited::LookAgain(Again::Mismatched),
+            Awaited::Unrelated => return Waited::LookAgain(Again::Mismatched),
+            Awaited::Streaming(streaming, reader) => {
+                let outcome = shared.outcome(Fetched::Stored(streaming.head().status));
+                self.stream(&streaming, reader, (outcome, shared), responder).await
+            }
+            Awaited::Alone(why, streaming, reader) => {
+                let status = streaming.head().status;
+                let fetched = match why {
+                    Some(reason) => Fetched::Declined(status, reason),
+                    None => Fetched::NotStored(status),
+                };
+                self.stream(&streaming, reader, (shared.outcome(fetched), shared), responder).await
+            }
+            Awaited::Renewed(response, _) => {
+                let outcome = Outcome::Revalidated { missing: shared.missing, collapsed: shared.collapsed };
                 self.stored(&response, outcome, self.gateway.clock.now(), responder).await
             }
             Awaited::Declined(reason) => self.pass(PassReason::Declined(reason)),
-            Awaited::Failed(failure) => self.failed(&failure, &shared, responder).await,
-            Awaited::Crowded => self.failed(&Failure::Crowded, &shared, responder).await,
-            Awaited::Abandoned => return Waited::LookAgain,
+            Awaited::Failed(failure) => self.failed(&failure, shared, responder).await,
+            Awaited::Crowded => self.failed(&Failure::Crowded, shared, responder).await,
+            // An interim answer is none that ends the waiting.
+            Awaited::Abandoned | Awaited::Interim(_) => return Waited::LookAgain(Again::Abandoned),
         })
     }
 
-    /// Sends a stored response, or that the visitor has it already.
-    async fn stored<R: Responder>(
-        &self,
-        response: &StoredResponse,
-        outcome: Outcome,
-        now: Moment,
-        responder: &mut R,
-    ) -> Served {
-        let head = response.head();
-        let told = self.told(head);
-        let added = Added { outcome: &outcome, age: Some(response.age(now).as_secs()), told };
-        let fields = &head.fields;
-        let (status, sent) = if head.status == StatusCode::OK
-            && not_modified(&self.request.headers, fields.get(&ETAG), fields.get(&LAST_MODIFIED))
-        {
-            (StatusCode::NOT_MODIFIED, responder.whole(&confirmation(fields, added), &bytes::Bytes::new()).await)
-        } else if told.is_some() && fields.contains(&CACHE_CONTROL) {
-            let lines = Lines::Given(head.status, Cow::Owned(overridden(fields)));
-            (head.status, responder.whole(&Head { lines, added }, response.body()).await)
-        } else {
-            (head.status, responder.whole(&Head { lines: Lines::Stored(response), added }, response.body()).await)
-        };
-        self.done(outcome, sent.ok().map(|()| status))
-    }
-
-    /// Sends a response that is being filled, as it comes.
-    async fn stream<R: Responder>(
-        &self,
-        streaming: &Streaming,
-        mut reader: BodyReader,
-        shared: &Shared,
-        responder: &mut R,
-    ) -> Served {
-        let head = streaming.head();
-        let outcome = shared.outcome(Fetched::Stored(head.status));
-        let fields = &head.fields;
-        let told = self.told(head);
-        let age = streaming.age(self.gateway.clock.now()).as_secs();
-        let from_a_cache = shared.collapsed || fields.contains(&AGE);
-        let added = Added { outcome: &outcome, age: from_a_cache.then_some(age), told };
-        if head.status == StatusCode::OK
-            && not_modified(&self.request.headers, fields.get(&ETAG), fields.get(&LAST_MODIFIED))
-        {
-            let sent = responder.whole(&confirmation(fields, added), &bytes::Bytes::new()).await;
-            return self.done(outcome, sent.ok().map(|()| StatusCode::NOT_MODIFIED));
-        }
-        let framing = framing(head.status, fields.get(&CONTENT_LENGTH), &reader);
-        let mut sent_fields = if told.is_some() { overridden(fields) } else { fields.clone() };
-        sent_fields.remove(&CONTENT_LENGTH);
-        sent_fields.remove(&AGE);
-        let lines = Lines::Given(head.status, Cow::Owned(sent_fields));
-        if responder.head(&Head { lines, added }, framing).await.is_err() {
-            return self.done(outcome, None);
-        }
-        if self.request.method != Method::HEAD {
-            // A visitor who leaves in the middle has seen the status.
-            let _ = forward(&mut reader, responder).await;
-        }
-        self.done(outcome, Some(head.status))
-    }
-
-    /// Sends what a failed fill means for those who waited.
+    /// Sends what is stored if it may help out, otherwise what a failed fill means for those who waited.
     async fn failed<R: Responder>(&self, failure: &Failure, shared: &Shared, responder: &mut R) -> Served {
+        let now = self.gateway.clock.now();
+        if let Some((response, staleness)) = self.gateway.cache.despite(failure.kind(), &self.asked(), now) {
+            let outcome = Outcome::Stale { staleness, reason: ServedStale::Cache(StaleReason::Error) };
+            return self.stored(&response, outcome, now, responder).await;
+        }
         let (status, name) = failure.describe();
         if let Failure::Answer(answer) = failure {
             let outcome = shared.outcome(Fetched::NotStored(status));
@@ -244,7 +289,7 @@ impl Serving<'_> {
         }
         let outcome = shared.outcome(Fetched::Failed(name));
         let explanation = format!("the handler service did not answer ({name})");
-        let mut notice = Notice::new(status, &explanation, self.gateway.clock.now().wall);
+        let mut notice = Notice::new(status, &explanation, now.wall);
         if status == StatusCode::SERVICE_UNAVAILABLE {
             notice = notice.with(RETRY_AFTER, HeaderValue::from_static("1"));
         }
@@ -253,17 +298,19 @@ impl Serving<'_> {
     }
 
     fn pass(&self, reason: PassReason) -> Served {
-        Served::Pass(Box::new(self.selected.passage(self.request, self.target, reason)))
+        Served::Pass(Box::new(self.selected.passage(self.snapshot, self.request, self.target, reason)))
     }
 
-    /// What visitors are told of a success: the operator's own word always, the gateway's where the handler is silent.
+    /// What visitors are told of a success: the operator's own word always, the gateway's where the handler is silent; nothing
+    /// where the handler decides.
     fn told(&self, head: &ResponseHead) -> Option<ToldNow<'_>> {
-        let told = self.selected.told;
+        let told = self.selected.told?;
         if !head.status.is_success() || !told.configured && head.fields.contains(&CACHE_CONTROL) {
             return None;
         }
         // What the handler says to CDNs it says itself (RFC 9213).
-        let cdn = told.cdn_cache_control.as_ref().filter(|_| !head.fields.contains(&CDN_CACHE_CONTROL));
+        let cdn = told.cdn_cache_control.as_ref();
+        let cdn = cdn.filter(|_| !head.fields.contains(&evergate_cache::CDN_CACHE_CONTROL));
         Some(ToldNow { cache_control: &told.cache_control, cdn_cache_control: cdn })
     }
 
@@ -276,49 +323,4 @@ impl Shared {
     fn outcome(&self, fetched: Fetched) -> Outcome {
         Outcome::Miss { missing: self.missing, collapsed: self.collapsed, fetched }
     }
-}
-
-/// Sends every piece as it comes. A body that was cut is cut here too.
-async fn forward<R: Responder>(reader: &mut BodyReader, responder: &mut R) -> Result<(), Gone> {
-    loop {
-        let next = tokio::select! {
-            biased;
-            next = reader.next() => next,
-            () = responder.gone() => return Err(Gone),
-        };
-        match next {
-            Ok(Some(piece)) => responder.piece(piece).await?,
-            Ok(None) => return responder.end().await,
-            Err(Cut) => {
-                responder.cut().await;
-                return Err(Gone);
-            }
-        }
-    }
-}
-
-/// How the visitor learns where a body ends: by the length that the handler gave, or because it is whole already.
-fn framing(status: StatusCode, announced: Option<&HeaderValue>, reader: &BodyReader) -> Framing {
-    if status == StatusCode::NO_CONTENT {
-        return Framing::Bodiless;
-    }
-    let announced = announced.and_then(|length| length.to_str().ok()?.parse().ok());
-    announced.or(reader.whole_length()).map_or(Framing::Unknown, Framing::Length)
-}
-
-/// A 304 with the fields that a 200 would have told (RFC 9110 section 15.4.5).
-fn confirmation<'a>(fields: &evergate_cache::Fields, added: Added<'a>) -> Head<'a> {
-    const TOLD: [HeaderName; 7] = [CACHE_CONTROL, CONTENT_LOCATION, DATE, ETAG, EXPIRES, VARY, LAST_MODIFIED];
-    let replaced = added.told.is_some();
-    let mut confirmed = fields.clone();
-    confirmed.retain(|name, _| TOLD.contains(name) && !(replaced && *name == CACHE_CONTROL));
-    Head { lines: Lines::Given(StatusCode::NOT_MODIFIED, Cow::Owned(confirmed)), added }
-}
-
-/// The fields without the handler's word on caching, where the operator's is sent.
-fn overridden(fields: &evergate_cache::Fields) -> evergate_cache::Fields {
-    let mut fields = fields.clone();
-    fields.remove(&CACHE_CONTROL);
-    fields.remove(&CONTENT_LENGTH);
-    fields
 }

@@ -4,11 +4,12 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use evergate_cache::{Window, Windows};
+use evergate_cache::{Coding, Heuristic, OriginRules, Policy, Spelling, Variance, Window, Windows};
 use http::header::COOKIE;
 use http::{HeaderName, HeaderValue};
 
-use crate::config::{self, Config, QueryPattern, TrailingSlash, Unmatched};
+use crate::config::{self, CacheSettings, Config, QueryPattern, TrailingSlash, Unmatched};
+use crate::handler_request::WRITTEN;
 use crate::routes::RouteTable;
 use crate::upstream::Upstream;
 
@@ -46,7 +47,7 @@ pub struct Route {
     pub query: config::Query,
     /// Which cookies enter the key.
     pub cookies: Vec<String>,
-    /// Which request fields split the page.
+    /// Which request fields split the page, where the operator says it.
     pub vary: Vec<HeaderName>,
     /// What caches in front must be told to split the page by: the fields above, and `cookie` when cookies do.
     pub tell_vary: Vec<HeaderName>,
@@ -56,6 +57,21 @@ pub struct Route {
     pub authorization: config::Authorization,
     /// Longest time for one run of the handler, where the configuration sets it.
     pub max_duration: Option<Duration>,
+    /// Whether visitors may ask for something else than what is stored.
+    pub demands: Demanding,
+    /// The codings that the gateway makes of stored answers, the one it prefers first.
+    pub codings: Vec<Coding>,
+    /// The smallest body that is coded, in bytes.
+    pub coded_from: u64,
+}
+
+/// Whether visitors may ask for something else than what is stored (RFC 9111 section 5.2.1).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Demanding {
+    /// They may not.
+    Ignored,
+    /// They may.
+    Heeded,
 }
 
 /// Whether and how long a route's answers are kept.
@@ -63,8 +79,10 @@ pub struct Route {
 pub enum RouteKind {
     /// Never: every request goes to the handler.
     Dynamic,
-    /// For a window.
-    Window(Windows, Told),
+    /// For a window of the operator's.
+    Window(Policy, Told),
+    /// As long as the handler says.
+    Origin(Policy),
 }
 
 /// What visitors and caches in front are told of stored successes.
@@ -86,7 +104,7 @@ impl Snapshot {
             config.upstreams.iter().map(|upstream| Arc::new(Upstream::new(upstream, refreshes, demo))).collect();
         let routes = config.routes.iter().map(|route| {
             let upstream = Arc::clone(&upstreams[route.upstream.0]);
-            Arc::new(Route::new(route, upstream, config.cache.negative_ttl))
+            Arc::new(Route::new(route, upstream, &config.cache))
         });
         Snapshot {
             hosts: config.hosts.clone(),
@@ -102,18 +120,25 @@ impl Snapshot {
 }
 
 impl Route {
-    fn new(route: &config::Route, upstream: Arc<Upstream>, negative_ttl: Duration) -> Route {
+    fn new(route: &config::Route, upstream: Arc<Upstream>, cache: &CacheSettings) -> Route {
+        let by_origin = route.revalidate == config::Revalidate::Origin;
+        let heeded = route.honor_request_directives || by_origin;
+        // Where the handler decides, the operator's choices have no part, whatever `defaults` says.
+        let (cookies, vary) = if by_origin { Default::default() } else { (route.cookies.clone(), route.vary.clone()) };
         Route {
             pattern: route.pattern.to_string(),
             upstream,
-            kind: RouteKind::new(route, negative_ttl),
+            kind: RouteKind::new(route, cache.negative_ttl),
             query: route.query.clone(),
-            cookies: route.cookies.clone(),
-            vary: route.vary.clone(),
-            tell_vary: route.vary.iter().cloned().chain((!route.cookies.is_empty()).then_some(COOKIE)).collect(),
+            tell_vary: vary.iter().cloned().chain((!cookies.is_empty()).then_some(COOKIE)).collect(),
+            cookies,
+            vary,
             bypass: route.bypass.clone(),
             authorization: route.authorization,
             max_duration: route.max_duration,
+            demands: if heeded { Demanding::Heeded } else { Demanding::Ignored },
+            codings: if route.compress { cache.compress.clone() } else { Vec::new() },
+            coded_from: cache.compress_min,
         }
     }
 }
@@ -124,10 +149,17 @@ impl RouteKind {
             config::Revalidate::Dynamic => return RouteKind::Dynamic,
             config::Revalidate::Forever => Window::Forever,
             config::Revalidate::Every(window) => Window::For(window),
+            config::Revalidate::Origin => return RouteKind::Origin(Policy::Origin(origin_rules(route))),
         };
         let windows = Windows { revalidate, expire: route.expire, stale_if_error: route.stale_if_error, negative_ttl };
-        RouteKind::Window(windows, Told::new(route, &windows))
+        let variance = Variance::new(route.vary.clone(), Spelling::AsSent);
+        RouteKind::Window(Policy::Window(windows, variance), Told::new(route, &windows))
     }
+}
+
+fn origin_rules(route: &config::Route) -> OriginRules {
+    let heuristic = if route.heuristic_freshness { Heuristic::Tenth } else { Heuristic::Never };
+    OriginRules { expire: route.expire, stale_if_error: route.stale_if_error, heuristic, written: &WRITTEN }
 }
 
 impl Told {

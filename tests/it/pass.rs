@@ -225,12 +225,20 @@ async fn interim_answers_reach_the_visitor_before_the_final_one() {
         let answer = client.read_response("GET").await;
         assert_eq!((answer.status, answer.text(), answer.interim.len()), (200, "late", 0));
     }
-    // A page for everybody has no interim answers of somebody's.
-    origin.on("/kept/hints", |_| Reply::ok("kept").interim(103, &[("link", "</a>")]));
-    for x_cache in ["MISS", "HIT"] {
-        let answer = get(gateway.address(), "/kept/hints").await;
-        assert_eq!((answer.text(), answer.x_cache(), answer.interim.len()), ("kept", x_cache, 0));
-    }
+    // A page that is kept tells those who wait for it, and nobody from memory.
+    let gate = Gate::new();
+    let reply = Reply::ok("kept").interim(103, &[("link", "</a>")]).gate(&gate);
+    origin.on("/kept/hints", move |_| reply.clone());
+    let mut client = Client::connect(gateway.address()).await;
+    client.send("GET", "/kept/hints", &[], "").await;
+    let hint = client.read_interim().await;
+    assert_eq!((hint.status, hint.all("link"), hint.headers.len()), (103, vec!["</a>"], 1));
+    gate.open();
+    let answer = client.read_response("GET").await;
+    assert_eq!((answer.text(), answer.x_cache(), answer.interim.len()), ("kept", "MISS", 0));
+    let answer = get(gateway.address(), "/kept/hints").await;
+    assert_eq!((answer.text(), answer.x_cache(), answer.interim.len()), ("kept", "HIT", 0));
+    assert_eq!(origin.count("/kept/hints"), 1);
 }
 
 #[tokio::test]

@@ -3,19 +3,19 @@
 mod hammer;
 mod limits;
 mod model;
+mod origin;
 mod schedule;
 
-use std::pin::Pin;
 use std::task::{Context, Poll, Waker};
 use std::time::{Duration, SystemTime};
 
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header::ACCEPT_LANGUAGE};
 
-use super::{Cache, Lookup, Missing};
+use super::{Asked, Cache, Lookup, Missing};
 use crate::{
-    Awaited, BodyReader, DeclineReason, Fields, Fill, Filling, Moment, Pushed, ResponseHead, Variant, Waiter, Window,
-    Windows,
+    Awaited, BodyReader, DeclineReason, Demands, FailureKind, Fields, Fill, Filling, Moment, Policy, Pushed,
+    ResponseHead, Spelling, Terms, Variance, Waiter, Window, Windows,
 };
 
 /// No body of a story is kept above this.
@@ -42,10 +42,28 @@ fn head(status: u16, lines: &[Line]) -> ResponseHead {
     ResponseHead { status: StatusCode::from_u16(status).unwrap(), fields: lines.iter().map(line).collect::<Fields>() }
 }
 
-fn variant(language: &str) -> Variant {
+/// A request for a page in a language.
+fn request(language: &str) -> HeaderMap {
     let mut request = HeaderMap::new();
     request.insert(ACCEPT_LANGUAGE, HeaderValue::from_str(language).unwrap());
-    Variant::of(&[ACCEPT_LANGUAGE], &request)
+    request
+}
+
+/// The policy of a route with these windows, whose pages differ in their language.
+fn windowed(windows: Windows) -> Policy {
+    Policy::Window(windows, Variance::new([ACCEPT_LANGUAGE], Spelling::AsSent))
+}
+
+/// Looks up a page in a language.
+fn look(
+    cache: &Cache<&'static str>,
+    key: &[u8],
+    language: &str,
+    windows: Windows,
+    now: Moment,
+) -> Lookup<&'static str> {
+    let (request, policy, demands) = (request(language), windowed(windows), Demands::default());
+    cache.lookup(&Asked { key, request: &request, policy: &policy, demands: &demands }, now)
 }
 
 /// What happens next in a story.
@@ -80,16 +98,13 @@ enum Act {
     Configure(Windows),
 }
 
-/// Someone who waits.
-type Waiting = Pin<Box<dyn Future<Output = Awaited<&'static str>>>>;
-
 /// A cache, and those who have to do with it.
 struct Story {
     cache: Cache<&'static str>,
     windows: Windows,
     fills: Vec<Fill<&'static str>>,
     filling: Option<Filling<&'static str>>,
-    waiting: Vec<Waiting>,
+    waiting: Vec<Waiter<&'static str>>,
 }
 
 impl Story {
@@ -108,41 +123,23 @@ impl Story {
 
     /// The answer to a look-up, in words.
     fn ask(&mut self, language: &str, now: Moment) -> String {
-        match self.cache.lookup(KEY, &variant(language), &self.windows, now) {
-            Lookup::Hit { response, ttl: Some(ttl) } => format!("hit {} ttl={}", text(response.body()), ttl.as_secs()),
-            Lookup::Hit { response, ttl: None } => format!("hit {}", text(response.body())),
-            Lookup::Stale { response, staleness, reason, refresh } => {
-                let refreshes = if refresh.is_some() { " refresh" } else { "" };
-                self.fills.extend(refresh);
-                format!("stale {} {} {}{refreshes}", text(response.body()), staleness.as_secs(), reason.as_str())
-            }
-            Lookup::Collapsed { waiter, missing } => {
-                self.wait(waiter);
-                format!("collapsed {}", name(missing))
-            }
-            Lookup::Miss { fill, missing } => {
-                let old = fill.old().map(|old| format!(" old={}", text(old.body())));
-                self.fills.push(fill);
-                format!("miss {}{}", name(missing), old.unwrap_or_default())
-            }
-            Lookup::Pass(reason) => format!("pass {}", reason.as_str()),
+        let answer = look(&self.cache, KEY, language, self.windows, now);
+        let words = answer_in_words(&answer);
+        match answer {
+            Lookup::Stale { refresh, .. } => self.fills.extend(refresh),
+            Lookup::Collapsed { waiter, .. } => self.waiting.push(waiter),
+            Lookup::Miss { fill, .. } => self.fills.push(fill),
+            Lookup::Hit { .. } | Lookup::Pass(_) => {}
         }
-    }
-
-    fn wait(&mut self, waiter: Waiter<&'static str>) {
-        self.waiting.push(Box::pin(waiter.wait()));
+        words
     }
 
     /// What those who wait have been told, in words.
     fn told(&mut self) -> Vec<String> {
         let mut told = Vec::new();
-        self.waiting.retain_mut(|waiting| match waiting.as_mut().poll(&mut Context::from_waker(Waker::noop())) {
-            Poll::Ready(awaited) => {
-                told.push(in_words(awaited));
-                false
-            }
-            Poll::Pending => true,
-        });
+        for waiter in std::mem::take(&mut self.waiting) {
+            self.waiting.extend(hear(waiter, &mut told));
+        }
         told
     }
 
@@ -153,19 +150,23 @@ impl Story {
             Act::Told(expected) => assert_eq!(self.told(), expected),
             Act::Store(body) => self.act(Act::StoreAs(200, &[], body), now),
             Act::StoreAs(status, lines, body) => {
-                let filling = self.fill().begin(head(status, lines), now).expect("it is short enough");
+                let filling =
+                    self.fill().begin(head(status, lines), now, Terms::default()).expect("it is short enough");
                 assert_eq!(filling.finish(Bytes::from_static(body.as_bytes()), now), Pushed::Kept);
             }
             Act::Renew(expected) => {
-                let renewed = self.fill().renew(&head(304, &[("x-confirmed", "1")]), now);
+                let renewed = self.fill().renew(&head(304, &[("x-confirmed", "1")]), now, Terms::default());
                 assert_eq!(renewed.map(|response| text(response.body())).as_deref(), expected);
             }
             Act::Decline(reason) => self.fill().decline(reason, now),
-            Act::Fail => self.fill().fail("boom", now, 0.0),
+            Act::Fail => self.fill().fail("boom", FailureKind::Unreachable, now, 0.0),
             Act::Drop => drop(self.fill()),
-            Act::Begin => self.filling = Some(self.fill().begin(head(200, &[]), now).expect("it is short enough")),
+            Act::Begin => {
+                let filling = self.fill().begin(head(200, &[]), now, Terms::default());
+                self.filling = Some(filling.expect("it is short enough"));
+            }
             Act::BeginTooLong(length) => {
-                let begun = self.fill().begin(head(200, &[("content-length", length)]), now);
+                let begun = self.fill().begin(head(200, &[("content-length", length)]), now, Terms::default());
                 assert_eq!(begun.map(|_| "begun"), Err(DeclineReason::TooLarge));
             }
             Act::Push(piece, expected) => {
@@ -185,11 +186,29 @@ impl Story {
     }
 }
 
+fn answer_in_words(answer: &Lookup<&'static str>) -> String {
+    match answer {
+        Lookup::Hit { response, ttl: Some(ttl) } => format!("hit {} ttl={}", text(response.body()), ttl.as_secs()),
+        Lookup::Hit { response, ttl: None } => format!("hit {}", text(response.body())),
+        Lookup::Stale { response, staleness, reason, refresh } => {
+            let refreshes = if refresh.is_some() { " refresh" } else { "" };
+            format!("stale {} {} {}{refreshes}", text(response.body()), staleness.as_secs(), reason.as_str())
+        }
+        Lookup::Collapsed { missing, .. } => format!("collapsed {}", name(*missing)),
+        Lookup::Miss { fill, missing } => {
+            let old = fill.old().map(|old| format!(" old={}", text(old.body())));
+            format!("miss {}{}", name(*missing), old.unwrap_or_default())
+        }
+        Lookup::Pass(reason) => format!("pass {}", reason.as_str()),
+    }
+}
+
 fn name(missing: Missing) -> &'static str {
     match missing {
         Missing::Uri => "uri",
         Missing::Vary => "vary",
         Missing::Stale => "stale",
+        Missing::Request => "request",
     }
 }
 
@@ -197,12 +216,32 @@ fn text(body: &Bytes) -> String {
     String::from_utf8(body.to_vec()).unwrap()
 }
 
+/// Notes what someone who waits has been told by now, and gives them back if they go on waiting.
+fn hear(mut waiter: Waiter<&'static str>, told: &mut Vec<String>) -> Option<Waiter<&'static str>> {
+    loop {
+        let heard = std::pin::pin!(waiter.wait()).poll(&mut Context::from_waker(Waker::noop()));
+        match heard {
+            Poll::Pending => return Some(waiter),
+            Poll::Ready(interim @ Awaited::Interim(_)) => told.push(in_words(interim)),
+            Poll::Ready(last) => {
+                drop(waiter);
+                told.push(in_words(last));
+                return None;
+            }
+        }
+    }
+}
+
 fn in_words(awaited: Awaited<&'static str>) -> String {
     match awaited {
+        Awaited::Interim(head) => format!("interim {}", head.status.as_u16()),
         Awaited::Streaming(_, reader) => streams(reader),
-        Awaited::Renewed(response) => format!("renewed {}", text(response.body())),
+        Awaited::Alone(Some(reason), _, reader) => format!("alone {} {}", reason.as_str(), streams(reader)),
+        Awaited::Alone(None, _, reader) => format!("alone {}", streams(reader)),
+        Awaited::Renewed(response, _) => format!("renewed {}", text(response.body())),
         Awaited::Declined(reason) => format!("declined {}", reason.as_str()),
         Awaited::Failed(failure) => format!("failed {failure}"),
+        Awaited::Unrelated => "unrelated".to_owned(),
         Awaited::Abandoned => "abandoned".to_owned(),
         Awaited::Crowded => "crowded".to_owned(),
     }

@@ -1,14 +1,14 @@
-//! Which parts make which keys, and which requests ask for the same variant.
+//! Which parts make which keys, and which keys belong to one site.
 
 use std::collections::HashMap;
 
-use http::{HeaderMap, HeaderName, HeaderValue};
 use proptest::prelude::*;
 
-use super::{CacheKey, KeyParts, Scheme, Variant};
+use super::{CacheKey, KeyParts, Regime, Scheme};
 
 /// The parts that the rows below change one at a time.
 const PARTS: KeyParts<'static> = KeyParts {
+    regime: Regime::Window,
     generation: "g1",
     upstream: "demo",
     scheme: Scheme::Http,
@@ -22,6 +22,7 @@ const PARTS: KeyParts<'static> = KeyParts {
 fn every_part_makes_another_key() {
     let keys = [
         ("as it is", PARTS),
+        ("regime", KeyParts { regime: Regime::Origin, ..PARTS }),
         ("generation", KeyParts { generation: "g2", ..PARTS }),
         ("no generation", KeyParts { generation: "", ..PARTS }),
         ("upstream", KeyParts { upstream: "demo2", ..PARTS }),
@@ -67,52 +68,24 @@ fn a_key_is_found_by_its_bytes() {
     assert_eq!(map.get(bytes.as_slice()), None);
 }
 
-fn variant(variance: &[&str], lines: &[(&str, &str)]) -> Variant {
-    let names: Vec<HeaderName> = variance.iter().map(|name| name.parse().unwrap()).collect();
-    let mut request = HeaderMap::new();
-    for (name, value) in lines {
-        request.append(name.parse::<HeaderName>().unwrap(), HeaderValue::from_bytes(value.as_bytes()).unwrap());
-    }
-    Variant::of(&names, &request)
-}
-
-/// What splits a page, the lines of two requests, and whether they ask for the same variant.
-type Pair<'a> = (&'a [&'a str], &'a [(&'a str, &'a str)], &'a [(&'a str, &'a str)], bool);
-
+/// The parts of a key that belong to its site, within which groups count (RFC 9875 section 2.1).
 #[test]
-fn requests_that_ask_for_the_same_variant() {
-    let cases: [Pair<'_>; 17] = [
-        (&[], &[("accept-language", "en")], &[("accept-language", "de")], true),
-        (&["accept-language"], &[("accept-language", "en")], &[("accept-language", "en")], true),
-        (&["accept-language"], &[("accept-language", "en")], &[("accept-language", "de")], false),
-        (&["accept-language"], &[("accept-language", "en")], &[], false),
-        (&["accept-language"], &[("accept-language", "")], &[], false),
-        (&["accept-language"], &[], &[], true),
-        // A field that does not split the page has no part in it.
-        (&["accept-language"], &[("x-other", "1")], &[("x-other", "2")], true),
-        // Lines of one field are one list (RFC 9110 section 5.3), in their order.
-        (&["accept"], &[("accept", "a"), ("accept", "b")], &[("accept", "a, b")], true),
-        (&["accept"], &[("accept", "a"), ("accept", "b")], &[("accept", "b"), ("accept", "a")], false),
-        (&["accept"], &[("accept", "a"), ("accept", "b")], &[("accept", "ab")], false),
-        (&["accept"], &[("accept", "a"), ("accept", "")], &[("accept", "a")], false),
-        (&["accept"], &[("accept", ""), ("accept", "a")], &[("accept", "a")], false),
-        (&["accept"], &[("accept", "a"), ("x-between", "1"), ("accept", "b")], &[("accept", "a, b")], true),
-        // Values of two fields do not run into each other.
-        (&["x-a", "x-b"], &[("x-a", "1"), ("x-b", "2")], &[("x-a", "12"), ("x-b", "")], false),
-        (&["x-a", "x-b"], &[("x-a", "1")], &[("x-b", "1")], false),
-        (&["x-a", "x-b"], &[("x-a", "")], &[("x-b", "")], false),
-        // Bytes outside ASCII are bytes like others.
-        (&["x-a"], &[("x-a", "é")], &[("x-a", "è")], false),
+fn a_site_is_what_its_pages_have_in_common() {
+    let cases = [
+        ("regime", KeyParts { regime: Regime::Origin, ..PARTS }, true),
+        ("path", KeyParts { path: "/other", ..PARTS }, true),
+        ("query", KeyParts { query: None, ..PARTS }, true),
+        ("cookies", KeyParts { cookies: None, ..PARTS }, true),
+        ("generation", KeyParts { generation: "g2", ..PARTS }, false),
+        ("upstream", KeyParts { upstream: "demo2", ..PARTS }, false),
+        ("scheme", KeyParts { scheme: Scheme::Https, ..PARTS }, false),
+        ("host", KeyParts { host: Some("b.example"), ..PARTS }, false),
+        ("no host", KeyParts { host: None, ..PARTS }, false),
+        ("generation and upstream", KeyParts { generation: "g", upstream: "1demo", ..PARTS }, false),
     ];
-    for (variance, one, other, same) in cases {
-        assert_eq!(variant(variance, one) == variant(variance, other), same, "{variance:?}: {one:?} and {other:?}");
+    for (changed, parts, same) in cases {
+        assert_eq!(parts.site() == PARTS.site(), same, "{changed}");
     }
-}
-
-#[test]
-fn a_variant_has_a_size() {
-    assert_eq!(variant(&[], &[("accept", "long enough")]).size(), 0);
-    assert!(variant(&["accept"], &[("accept", "long enough")]).size() >= "long enough".len());
 }
 
 /// Short texts of few letters, among them those that stand for presence and length in a key.
@@ -121,20 +94,21 @@ fn text() -> impl Strategy<Value = String> {
         .prop_map(|letters| letters.into_iter().collect())
 }
 
-/// Generation, upstream, whether the scheme is https, host, path, query, cookies.
-type Owned = (String, String, bool, Option<String>, String, Option<String>, Option<String>);
+/// Whether it lives by the handler's word, generation, upstream, whether the scheme is https, host, path, query, cookies.
+type Owned = (bool, String, String, bool, Option<String>, String, Option<String>, Option<String>);
 
 fn owned() -> impl Strategy<Value = Owned> {
     let maybe = || proptest::option::of(text());
-    (text(), text(), any::<bool>(), maybe(), text(), maybe(), maybe())
+    (any::<bool>(), text(), text(), any::<bool>(), maybe(), text(), maybe(), maybe())
 }
 
 fn key(parts: &Owned) -> CacheKey {
-    let (generation, upstream, secure, host, path, query, cookies) = parts;
+    let (by_origin, generation, upstream, secure, host, path, query, cookies) = parts;
+    let regime = if *by_origin { Regime::Origin } else { Regime::Window };
     let scheme = if *secure { Scheme::Https } else { Scheme::Http };
     let [host, query, cookies] = [host, query, cookies].map(Option::as_deref);
     let cookies = cookies.map(str::as_bytes);
-    KeyParts { generation, upstream, scheme, host, path, query, cookies }.key()
+    KeyParts { regime, generation, upstream, scheme, host, path, query, cookies }.key()
 }
 
 proptest! {
@@ -147,9 +121,9 @@ proptest! {
 
     #[test]
     fn one_moved_letter_makes_another_key(parts in owned(), letter in any::<char>()) {
-        let (generation, upstream, secure, host, path, query, cookies) = parts;
-        let one = (format!("{generation}{letter}"), upstream.clone(), secure, host.clone(), path.clone(), query.clone(), cookies.clone());
-        let other = (generation, format!("{letter}{upstream}"), secure, host, path, query, cookies);
+        let (by_origin, generation, upstream, secure, host, path, query, cookies) = parts;
+        let one = (by_origin, format!("{generation}{letter}"), upstream.clone(), secure, host.clone(), path.clone(), query.clone(), cookies.clone());
+        let other = (by_origin, generation, format!("{letter}{upstream}"), secure, host, path, query, cookies);
         prop_assert_ne!(key(&one), key(&other));
     }
 }

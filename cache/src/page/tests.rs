@@ -8,7 +8,7 @@ use http::{HeaderMap, HeaderValue, StatusCode, header::ACCEPT};
 use proptest::prelude::*;
 
 use super::{Content, MAX_VARIANTS, Page, Slot, Trouble};
-use crate::{DeclineReason, Fields, Moment, ResponseHead, StoredResponse, Variant};
+use crate::{DeclineReason, FailureKind, Fields, Moment, ResponseHead, Spelling, StoredResponse, Variance, Variant};
 
 fn at(milliseconds: u64) -> Moment {
     Moment { wall: SystemTime::UNIX_EPOCH, monotonic: Duration::from_millis(milliseconds) }
@@ -17,7 +17,7 @@ fn at(milliseconds: u64) -> Moment {
 fn variant(name: usize) -> Variant {
     let mut request = HeaderMap::new();
     request.insert(ACCEPT, HeaderValue::from_str(&format!("{name:04}")).unwrap());
-    Variant::of(&[ACCEPT], &request)
+    Variant::of(&Variance::new([ACCEPT], Spelling::AsSent), &request)
 }
 
 /// A stored variant with a body of this length.
@@ -36,7 +36,7 @@ fn declined(name: usize) -> Slot {
 fn length(page: &Page, name: usize) -> Option<usize> {
     match page.find(&variant(name))? {
         Content::Stored(response, _) => Some(response.body().len()),
-        Content::Declined(..) => None,
+        Content::Part(_) | Content::Declined(..) => None,
     }
 }
 
@@ -116,7 +116,7 @@ fn a_failed_revalidation_waits() {
     assert_eq!((trouble.failures(), trouble.backing_off(at(0))), (0, false));
     let cases = [(3000, [2999, 0, 1]), (9000, [8999, 3000, 5000]), (9001, [9000, 8999, 0])];
     for (failures, (retry_at, waiting)) in (1..).zip(cases) {
-        trouble.failed(Duration::from_millis(retry_at));
+        trouble.failed(FailureKind::Unreachable, Duration::from_millis(retry_at));
         assert_eq!(trouble.failures(), failures);
         for now in waiting {
             assert!(trouble.backing_off(at(now)), "{now} ms of {retry_at}");

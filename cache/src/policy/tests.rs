@@ -90,8 +90,18 @@ fn failures_come_before_what_their_fields_say() {
 #[test]
 fn reasons_have_stable_names() {
     let names = DeclineReason::ALL.map(DeclineReason::as_str);
-    let expected =
-        ["set-cookie", "private", "no-store", "no-cache", "vary", "status", "too-large", "no-length", "no-lifetime"];
+    let expected = [
+        "set-cookie",
+        "private",
+        "no-store",
+        "no-cache",
+        "vary",
+        "status",
+        "credentials",
+        "too-large",
+        "no-length",
+        "no-lifetime",
+    ];
     assert_eq!(names, expected);
     assert_eq!(HashSet::from(DeclineReason::ALL).len(), expected.len());
 }

@@ -5,7 +5,7 @@ use std::time::{Duration, SystemTime};
 use bytes::Bytes;
 use http::{HeaderName, HeaderValue, StatusCode};
 
-use super::StoredResponse;
+use super::{Dating, Kept, StoredResponse};
 use crate::{Fields, Moment, ResponseHead};
 
 type Line<'a> = (&'a str, &'a str);
@@ -204,7 +204,7 @@ fn the_wire_form_is_the_head_without_its_empty_line() {
         let response = stored(status, given, "body");
         assert_eq!(std::str::from_utf8(response.wire()).unwrap(), expected);
     }
-    assert!(tagged(&[], "\"made\"").wire().ends_with(b"etag: \"made\"\r\n"));
+    assert!(tagged(&[], "\"made\"").wire().ends_with(b"etag: \"made\"\r\ncontent-length: 4\r\n"));
 }
 
 #[test]
@@ -239,9 +239,20 @@ fn a_confirmed_response_takes_the_fields_of_the_confirmation() {
         // It has no body, so what it says of one is not about ours.
         (&[], &[("content-length", "0")], &[("content-length", "4")]),
         (
-            &[("content-type", "text/html"), ("content-encoding", "br")],
-            &[("content-type", "text/plain"), ("content-encoding", "gzip"), ("content-range", "bytes 0-0/4")],
-            &[("content-type", "text/html"), ("content-encoding", "br"), ("content-length", "4")],
+            // What describes the bytes is excepted (RFC 9111 section 3.2), what describes their meaning is not.
+            &[("content-type", "text/html"), ("content-encoding", "br"), ("content-md5", "MQ==")],
+            &[
+                ("content-type", "text/plain"),
+                ("content-encoding", "gzip"),
+                ("content-range", "bytes 0-0/4"),
+                ("content-md5", "Mg=="),
+            ],
+            &[
+                ("content-type", "text/plain"),
+                ("content-encoding", "br"),
+                ("content-md5", "MQ=="),
+                ("content-length", "4"),
+            ],
         ),
         (&[("age", "50")], &[("age", "7")], &[("content-length", "4")]),
     ];
@@ -293,4 +304,19 @@ fn a_tag_of_the_gateways_stays_its_own_through_a_confirmation() {
     }
     let kept = tagged(&[("etag", "\"own\"")], "\"made\"").renewed(&head(304, &[]), after(100));
     assert_eq!(kept.handler_etag().unwrap(), "\"own\"");
+}
+
+/// A `Date` that the gateway has added comes from another clock than the dates of the handler.
+#[test]
+fn only_the_handlers_date_is_the_handlers() {
+    const DATE: &str = "Tue, 15 Nov 1994 08:12:31 GMT";
+    for (dating, lines, expected) in [
+        (Dating::ByHandler, &[("date", DATE)][..], Some(DATE)),
+        (Dating::ByGateway, &[("date", DATE)], None),
+        (Dating::ByHandler, &[], None),
+    ] {
+        let response = stored(200, lines, "").with(Duration::ZERO, Kept { dating, ..Kept::default() });
+        assert_eq!(response.handler_date().map(|date| date.to_str().unwrap()), expected, "{dating:?} {lines:?}");
+        assert_eq!(response.head().fields.contains(&http::header::DATE), !lines.is_empty());
+    }
 }

@@ -1,8 +1,9 @@
 //! What becomes of a request: an answer, a pass with its reason, or a look-up under a key.
 
+use std::sync::Arc;
 use std::time::SystemTime;
 
-use evergate_cache::Scheme;
+use evergate_cache::{Policy, Scheme, Variant};
 use http::header::LOCATION;
 use http::{HeaderMap, HeaderName, HeaderValue, Method};
 use proptest::prelude::*;
@@ -15,7 +16,7 @@ use crate::snapshot::Snapshot;
 use crate::target::Target;
 
 /// Two upstreams, a few routes, and what the test adds at the top level.
-fn snapshot(settings: &str) -> Snapshot {
+fn snapshot(settings: &str) -> Arc<Snapshot> {
     let text = format!(
         "{settings}
 upstreams:
@@ -35,7 +36,7 @@ routes:
 "
     );
     let config: Config = parse(&text, "config.yaml", &|_| None).unwrap_or_else(|problems| panic!("{problems}"));
-    Snapshot::new(&config, None)
+    Arc::new(Snapshot::new(&config, None))
 }
 
 type Line<'a> = (&'a str, &'a str);
@@ -60,7 +61,7 @@ fn request(method: &str, target: &str, lines: &[Line<'_>]) -> Request {
 }
 
 /// The decision, in words.
-fn decided(snapshot: &Snapshot, request: &Request) -> String {
+fn decided(snapshot: &Arc<Snapshot>, request: &Request) -> String {
     let target = Target::parse(&request.target).unwrap();
     match admit(request, &target, snapshot, SystemTime::UNIX_EPOCH) {
         Admission::Answer(notice, what) => {
@@ -90,7 +91,7 @@ fn decided(snapshot: &Snapshot, request: &Request) -> String {
     }
 }
 
-fn get(snapshot: &Snapshot, target: &str, lines: &[Line<'_>]) -> String {
+fn get(snapshot: &Arc<Snapshot>, target: &str, lines: &[Line<'_>]) -> String {
     decided(snapshot, &request("GET", target, lines))
 }
 
@@ -273,14 +274,15 @@ fn a_cached_handler_sees_the_chosen_cookies() {
 }
 
 /// The key and the variant of a request that the cache may answer.
-fn identity(snapshot: &Snapshot, request: &Request) -> (Vec<u8>, evergate_cache::Variant) {
+fn identity(snapshot: &Arc<Snapshot>, request: &Request) -> (Vec<u8>, Variant) {
     let target = Target::parse(&request.target).unwrap();
     let Admission::Cached(selected) = admit(request, &target, snapshot, SystemTime::UNIX_EPOCH) else {
         panic!("{request:?} is not cached");
     };
     let mut key = Vec::new();
-    selected.write_key(request, snapshot, &mut key);
-    (key, selected.variant(request))
+    selected.key(request.scheme, snapshot).write(&mut key);
+    let Policy::Window(_, variance) = selected.policy else { panic!("{request:?} is the handler's to decide") };
+    (key, Variant::of(variance, &request.headers))
 }
 
 /// Two targets with their lines, and whether they are one page.
@@ -316,7 +318,10 @@ fn promise_1_what_the_handler_sees_is_what_the_key_holds() {
 fn generation_scheme_upstream_and_host_are_in_the_key() {
     let plain = request("GET", "/posts", &[("host", "a.example")]);
     let secure = Request { scheme: Scheme::Https, ..plain.clone() };
-    let with_generation = |generation: &str| Snapshot { generation: generation.to_owned(), ..snapshot("") };
+    let with_generation = |generation: &str| {
+        let snapshot = Arc::into_inner(snapshot("")).expect("it is shared with nobody");
+        Arc::new(Snapshot { generation: generation.to_owned(), ..snapshot })
+    };
     let hosts = snapshot("hosts: [a.example, b.example]");
     let keys = [
         identity(&snapshot(""), &plain),

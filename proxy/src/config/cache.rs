@@ -4,9 +4,11 @@ use std::borrow::Cow;
 use std::num::NonZeroUsize;
 use std::time::Duration;
 
+use evergate_cache::Coding;
+
 use super::node::{Expected, Node};
 use super::problem::Report;
-use super::quantity::{count, duration, positive_duration, show_size, size};
+use super::quantity::{choice, count, duration, positive_duration, show_size, size};
 use super::query::QueryPattern;
 use super::section::Section;
 
@@ -32,6 +34,12 @@ pub struct CacheSettings {
     pub strip_query: Vec<QueryPattern>,
     /// A word that is in every key, so that a deploy which changes it starts clean. Default: empty.
     pub generation: String,
+    /// The content codings that the gateway makes of stored answers for visitors who accept them, the
+    /// one it prefers first. Each is made once for each answer, when it is first asked for. Default:
+    /// `[zstd, br, gzip]`; `[]` makes none.
+    pub compress: Vec<Coding>,
+    /// The smallest body that is coded, in bytes. Default: 1KiB.
+    pub compress_min: u64,
 }
 
 impl CacheSettings {
@@ -67,6 +75,11 @@ impl CacheSettings {
                 .unwrap_or(DEFAULT_REFRESHES),
             strip_query,
             generation: section.read("generation", report, generation).unwrap_or_default(),
+            compress: match section.get("compress") {
+                None => Coding::ALL.to_vec(),
+                Some(node) => codings(node, report),
+            },
+            compress_min: section.read("compress_min", report, size).unwrap_or(DEFAULT_COMPRESS_MIN),
         }
     }
 }
@@ -86,6 +99,21 @@ fn generation(node: &Node) -> Result<String, Expected> {
         .ok_or_else(|| format!("a text of at most {LONGEST_GENERATION} bytes").into())
 }
 
+/// Reads the codings, each once.
+fn codings(node: &Node, report: &mut Report) -> Vec<Coding> {
+    let choices = Coding::ALL.map(|coding| (coding.as_str(), coding));
+    let listed = node.read_list(COMPRESS, report, |node| choice(node, &choices)).unwrap_or_default();
+    let mut codings: Vec<Coding> = Vec::with_capacity(listed.len());
+    for coding in listed {
+        if codings.contains(&coding) {
+            report.add(&node.path, format!("`{}` twice", coding.as_str()), "each coding once");
+        } else {
+            codings.push(coding);
+        }
+    }
+    codings
+}
+
 fn default_strip_query() -> Vec<QueryPattern> {
     vec![
         QueryPattern::Prefix("utm_".to_owned()),
@@ -95,9 +123,20 @@ fn default_strip_query() -> Vec<QueryPattern> {
 }
 
 /// The keys of the section `cache`.
-pub(super) const KEYS: &[&str] =
-    &["capacity", "max_body", "expire", "negative_ttl", "max_concurrent_refreshes", "strip_query", "generation"];
+pub(super) const KEYS: &[&str] = &[
+    "capacity",
+    "max_body",
+    "expire",
+    "negative_ttl",
+    "max_concurrent_refreshes",
+    "strip_query",
+    "generation",
+    "compress",
+    "compress_min",
+];
 
+const COMPRESS: &str = "a list of codings (`[zstd, br, gzip]`, or `[]` for none)";
+const DEFAULT_COMPRESS_MIN: u64 = 1 << 10;
 const STRIP_QUERY: &str = "a list of names of query parameters (`[utm_*, gclid]`, or `[]` for none)";
 const DEFAULT_CAPACITY: u64 = 256 << 20;
 const LEAST_CAPACITY: u64 = 1 << 20;

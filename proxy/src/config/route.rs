@@ -7,7 +7,7 @@ use http::{HeaderName, HeaderValue};
 use super::node::{Content, Expected, Node};
 use super::pattern::RoutePattern;
 use super::problem::Report;
-use super::quantity::{DURATION, LONGEST, choice, duration, positive_duration, show_duration};
+use super::quantity::{LONGEST, choice, duration, flag, positive_duration, show_duration};
 use super::query::Query;
 use super::section::Section;
 use super::upstream::{Upstream, UpstreamId};
@@ -43,6 +43,16 @@ pub struct Route {
     /// How long the handler may take for a whole answer. Left out: 60 s for what the cache fetches,
     /// no limit for dynamic answers.
     pub max_duration: Option<Duration>,
+    /// With `revalidate: origin`: whether an answer that does not say how long it is good counts as fresh
+    /// for a tenth of the time since it was last modified, at most a day (RFC 9111 section 4.2.2), where
+    /// the request has no cookies. Default: false, it is not kept.
+    pub heuristic_freshness: bool,
+    /// Whether visitors may ask for something else than what is stored (`Cache-Control: no-cache`,
+    /// `max-age`, `min-fresh`, `max-stale`, `no-store`, `only-if-cached`; RFC 9111 section 5.2.1). Default:
+    /// false on routes with a window, so that nobody can force a fetch; always so with `origin`.
+    pub honor_request_directives: bool,
+    /// Whether the gateway may send stored answers in the codings of `cache.compress`. Default: true.
+    pub compress: bool,
 }
 
 /// How long an answer is fresh: the route's window.
@@ -55,6 +65,9 @@ pub enum Revalidate {
     Forever,
     /// For this long, never zero; afterwards it is served stale while a newer one is fetched.
     Every(Duration),
+    /// `origin`: as long as the handler's own headers say (RFC 9111), and to whom. The request is forwarded
+    /// whole; `query`, `cookies`, `vary`, `authorization` and `cache_control` have no part in it.
+    Origin,
 }
 
 /// Requests that go past the cache, whole: those that carry any of these.
@@ -112,6 +125,7 @@ impl Route {
         check_expire(revalidate, expire, section, report);
         let stale_if_error = section.read("stale_if_error", report, duration).unwrap_or(expire);
         check_stale_if_error(stale_if_error, expire, section, report);
+        check_word(revalidate, section, report);
         let bypass = section.section("bypass", BYPASS_KEYS, report);
         let authorizations = [("pass", Authorization::Pass), ("strip", Authorization::Strip)];
         Self {
@@ -129,6 +143,9 @@ impl Route {
                 .unwrap_or_default(),
             cache_control: section.read("cache_control", report, cache_control),
             max_duration: section.read("max_duration", report, positive_duration),
+            heuristic_freshness: section.read("heuristic_freshness", report, flag).unwrap_or(false),
+            honor_request_directives: section.read("honor_request_directives", report, flag).unwrap_or(false),
+            compress: section.read("compress", report, flag).unwrap_or(true),
         }
     }
 }
@@ -151,13 +168,28 @@ fn revalidate(node: &Node) -> Result<Revalidate, Expected> {
         return Ok(Revalidate::Forever);
     }
     if node.text().as_deref() == Some("origin") {
-        let window = "a window, because `origin` is not supported yet in this version";
-        return Err(format!("{window}: {DURATION}, false, or 0").into());
+        return Ok(Revalidate::Origin);
     }
     match duration(node) {
         Ok(Duration::ZERO) => Ok(Revalidate::Dynamic),
         Ok(window) => Ok(Revalidate::Every(window)),
-        Err(expected) => Err(format!("{expected}, false, or 0").into()),
+        Err(expected) => Err(format!("{expected}, false, 0, or origin").into()),
+    }
+}
+
+/// Reports settings of the operator's where the handler's word counts, and the other way round. What stands in `defaults` is
+/// for the routes that it fits.
+fn check_word(revalidate: Revalidate, section: &Section<'_>, report: &mut Report) {
+    const OPERATORS: [&str; 5] = ["query", "cookies", "vary", "authorization", "cache_control"];
+    let (barred, expected): (&[&str], _) = match revalidate {
+        Revalidate::Origin => (&OPERATORS, "nothing: with `revalidate: origin` the handler decides"),
+        Revalidate::Dynamic | Revalidate::Forever | Revalidate::Every(_) => {
+            (&["heuristic_freshness"], "`revalidate: origin` beside it, or nothing")
+        }
+    };
+    let own = |node: &&Node| !node.path.starts_with("defaults");
+    for node in barred.iter().filter_map(|key| section.get(key)).filter(own) {
+        report.add(&node.path, node.found(), expected);
     }
 }
 
@@ -165,7 +197,7 @@ fn revalidate(node: &Node) -> Result<Revalidate, Expected> {
 fn check_expire(revalidate: Revalidate, expire: Duration, section: &Section<'_>, report: &mut Report) {
     let window = match revalidate {
         Revalidate::Every(window) if window > expire => show_duration(window),
-        Revalidate::Every(_) | Revalidate::Dynamic | Revalidate::Forever => return,
+        Revalidate::Every(_) | Revalidate::Dynamic | Revalidate::Forever | Revalidate::Origin => return,
     };
     let windows_path = section.path_of("revalidate");
     match section.get("expire") {
@@ -257,6 +289,9 @@ pub(super) const KEYS: &[&str] = &[
     "authorization",
     "cache_control",
     "max_duration",
+    "heuristic_freshness",
+    "honor_request_directives",
+    "compress",
 ];
 
 /// The keys of `defaults`: those of a route without `path`.

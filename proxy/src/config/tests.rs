@@ -100,6 +100,7 @@ fn the_reference_runs_the_demo() {
         every("/items/[slug]", 300),
         every("/api/search", 30),
         every("/rss.xml", 3600),
+        ("/news".to_owned(), Revalidate::Origin),
         every("/stream", 10),
         every("/slow", 10),
         every("/flaky", 2),
@@ -125,7 +126,7 @@ fn what_the_reference_comments_out_is_accepted_too() {
     assert_eq!(config.cache.generation, "value-of-DEPLOY_ID");
     assert_eq!(config.upstreams.len(), 2);
     assert_eq!(config.routes[2].vary, ["accept-language"]);
-    assert_eq!(config.routes[6].upstream, UpstreamId(1));
+    assert_eq!(config.routes[7].upstream, UpstreamId(1));
 }
 
 #[test]
@@ -260,7 +261,7 @@ fn the_token_is_never_shown() {
 #[test]
 fn files_are_loaded_or_named() {
     let reference = concat!(env!("CARGO_MANIFEST_DIR"), "/../config.yaml");
-    assert_eq!(load(reference.as_ref(), &env).unwrap().routes.len(), 7);
+    assert_eq!(load(reference.as_ref(), &env).unwrap().routes.len(), 8);
     let missing = concat!(env!("CARGO_MANIFEST_DIR"), "/no-such-file.yaml");
     let error = load(missing.as_ref(), &env).unwrap_err();
     assert!(matches!(&error, LoadError::Unreadable { path, .. } if path.ends_with("no-such-file.yaml")), "{error:?}");

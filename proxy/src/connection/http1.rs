@@ -3,7 +3,8 @@
 use std::io::Write;
 
 use bytes::{Bytes, BytesMut};
-use http::Method;
+use evergate_cache::ResponseHead;
+use http::{Method, StatusCode};
 
 use super::transport::Transport;
 use crate::request::{Protocol, Request};
@@ -66,10 +67,9 @@ impl<'a> Http1Responder<'a> {
         let out = &mut self.out.head;
         out.clear();
         match &head.lines {
-            Lines::Stored(response) => out.extend_from_slice(response.wire()),
+            Lines::Stored(representation) => out.extend_from_slice(representation.wire()),
             Lines::Given(status, fields) => {
-                let reason = status.canonical_reason().unwrap_or("");
-                put_display(out, format_args!("HTTP/1.1 {} {reason}\r\n", status.as_u16()));
+                put_status(out, *status);
                 for (name, value) in fields.iter() {
                     put_line(out, name.as_str(), value.as_bytes());
                 }
@@ -124,6 +124,21 @@ impl<'a> Http1Responder<'a> {
 }
 
 impl Responder for Http1Responder<'_> {
+    async fn interim(&mut self, head: &ResponseHead) -> Result<(), Gone> {
+        // HTTP/1.0 knows no interim answers (RFC 9110 section 15.2).
+        if self.protocol == Protocol::Http10 {
+            return Ok(());
+        }
+        let out = &mut self.out.head;
+        out.clear();
+        put_status(out, head.status);
+        for (name, value) in head.fields.iter() {
+            put_line(out, name.as_str(), value.as_bytes());
+        }
+        out.extend_from_slice(b"\r\n");
+        self.write_head(&[]).await
+    }
+
     async fn head(&mut self, head: &Head<'_>, framing: Framing) -> Result<(), Gone> {
         self.render(head, framing);
         self.write_head(&[]).await
@@ -182,6 +197,11 @@ impl Responder for Http1Responder<'_> {
     async fn gone(&mut self) {
         self.transport.hung_up().await;
     }
+}
+
+fn put_status(out: &mut BytesMut, status: StatusCode) {
+    let reason = status.canonical_reason().unwrap_or("");
+    put_display(out, format_args!("HTTP/1.1 {} {reason}\r\n", status.as_u16()));
 }
 
 fn put_line(out: &mut BytesMut, name: &str, value: &[u8]) {

@@ -5,7 +5,7 @@ use std::time::SystemTime;
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use evergate_cache::Scheme;
+use evergate_cache::{ResponseHead, Scheme};
 use http::Method;
 use http::header::CONTENT_LENGTH;
 use pingora::apps::{HttpServerApp, HttpServerOptions, ReusedHttpStream};
@@ -164,6 +164,11 @@ impl<'a> Http2Responder<'a> {
 }
 
 impl Responder for Http2Responder<'_> {
+    /// The framework's session sends no interim answers.
+    async fn interim(&mut self, _head: &ResponseHead) -> Result<(), Gone> {
+        Ok(())
+    }
+
     async fn head(&mut self, head: &Head<'_>, framing: Framing) -> Result<(), Gone> {
         let ends = self.head_only || framing == Framing::Bodiless;
         self.write_head(head, framing, ends).await

@@ -13,12 +13,14 @@ pub(crate) struct Site {
     shutdown: watch::Receiver<bool>,
     /// How often each handler ran.
     pub(crate) runs: Runs,
+    /// How many editions of the news were published.
+    pub(crate) editions: Counter,
 }
 
 impl Site {
     /// A site whose handlers have not run yet.
     pub(crate) fn new(now: fn() -> SystemTime, shutdown: watch::Receiver<bool>) -> Self {
-        Self { now, shutdown, runs: Runs::default() }
+        Self { now, shutdown, runs: Runs::default(), editions: Counter::default() }
     }
 
     /// The moment, as text in RFC 3339 with milliseconds.
@@ -51,6 +53,7 @@ pub(crate) struct Runs {
     pub(crate) posts: Counter,
     pub(crate) items: Counter,
     pub(crate) search: Counter,
+    pub(crate) news: Counter,
     pub(crate) slow: Counter,
     pub(crate) flaky: Counter,
 }
@@ -60,6 +63,11 @@ pub(crate) struct Runs {
 pub(crate) struct Counter(AtomicU64);
 
 impl Counter {
+    /// The number so far.
+    pub(crate) fn count(&self) -> u64 {
+        self.0.load(Ordering::Relaxed)
+    }
+
     /// The number of this run; the first is 1.
     pub(crate) fn next(&self) -> u64 {
         self.0.fetch_add(1, Ordering::Relaxed).wrapping_add(1)

@@ -155,6 +155,11 @@ async fn heads_carry_what_the_page_says() {
         ("POST", "/api/cookies", "cookie: aa=0; token=t=1\r\n", "set-cookie", &["b=1; Path=/", "c=; Path=/; Expires=Thu, 01 Jan 1970 00:00:00 GMT", "token=t=1"]),
         ("GET", "/posts", "", "set-cookie", &[]),
         ("GET", "/posts", "", "cache-control", &[]),
+        ("GET", "/news", "", "cache-control", &["public, max-age=10, stale-while-revalidate=60"]),
+        ("GET", "/news", "accept-language: fi;q=0.5, en\r\n", "etag", &["\"0-fi\""]),
+        ("GET", "/news", "if-none-match: \"0-en\"\r\n", "content-length", &[]),
+        ("POST", "/news", "", "cache-group-invalidation", &["\"news\""]),
+        ("GET", "/news", "", "etag", &["\"1-en\""]),
     ];
     for (method, target, lines, name, expected) in cases {
         let answer = ask(address, method, target, lines, b"").await;
@@ -200,7 +205,7 @@ async fn the_index_lists_handlers_that_exist() {
         let mut stream = connect(address, request.as_bytes()).await;
         let head = read_until(&mut stream, |bytes| holds(bytes, "\r\n\r\n")).await;
         // An empty JSON or form body is refused; what must not be is "not found" or "method not allowed".
-        let known = ["200", "204", "307", "400", "415"]
+        let known = ["200", "201", "204", "307", "400", "415"]
             .iter()
             .any(|status| head.starts_with(format!("HTTP/1.1 {status}").as_bytes()));
         assert!(known, "{method} {target}: {:?}", String::from_utf8_lossy(&head));

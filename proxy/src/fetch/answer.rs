@@ -2,13 +2,12 @@
 
 use std::time::SystemTime;
 
-use evergate_cache::{Fields, ResponseHead};
+use evergate_cache::{Dating, Fields, ResponseHead};
 use http::header::{
     AGE, CACHE_CONTROL, CONNECTION, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, DATE, ETAG, EXPIRES, LAST_MODIFIED,
     LOCATION, SET_COOKIE, TE, TRAILER, TRANSFER_ENCODING, UPGRADE, VARY,
 };
 use http::{HeaderName, HeaderValue, StatusCode};
-use pingora::protocols::http::v1::client::HttpSession;
 use pingora_http::ResponseHeader;
 
 use crate::failure::Failure;
@@ -18,12 +17,14 @@ use crate::respond::{TAG_FIELDS, date};
 /// Longest head of an answer, in bytes.
 const MAX_HEAD: usize = 64 * 1024;
 
-/// Fields that concern one connection (RFC 9110 section 7.6.1).
-const HOP_BY_HOP: [HeaderName; 8] = [
+/// Fields that concern one connection (RFC 9110 section 7.6.1) or one proxy (RFC 9111 section 3.1).
+const HOP_BY_HOP: [HeaderName; 10] = [
     CONNECTION,
     HeaderName::from_static("keep-alive"),
     HeaderName::from_static("proxy-connection"),
     HeaderName::from_static("proxy-authenticate"),
+    HeaderName::from_static("proxy-authentication-info"),
+    HeaderName::from_static("proxy-authorization"),
     TE,
     TRAILER,
     TRANSFER_ENCODING,
@@ -51,15 +52,22 @@ const END_TO_END: [HeaderName; 12] = [
 const X_CACHE: HeaderName = HeaderName::from_static("x-cache");
 
 /// A head as it may be kept, and whether its body says itself where it ends.
-pub(super) struct Received {
-    pub(super) head: ResponseHead,
+#[derive(Debug)]
+pub struct Received {
+    /// Status and fields.
+    pub head: ResponseHead,
     /// Whether a broken connection can be told from the end of the body: by its length or by its chunks.
-    pub(super) ends_by_itself: bool,
+    pub ends_by_itself: bool,
+    /// Who says when it was made.
+    pub dating: Dating,
 }
 
-/// The head that `session` has read, with a `Date` in any case (RFC 9110 section 6.6.1).
-pub(super) fn received(session: &HttpSession, now: SystemTime) -> Result<Received, Failure> {
-    let header = session.resp_header().ok_or(Failure::Malformed)?;
+/// A head that came from a handler, with a `Date` in any case (RFC 9110 section 6.6.1).
+///
+/// # Errors
+///
+/// [`Failure::Malformed`] for what cannot be kept or sent on.
+pub fn received(header: &ResponseHeader, now: SystemTime) -> Result<Received, Failure> {
     let chunked = checked(header)?;
     let named: Vec<&[u8]> = header
         .headers
@@ -81,18 +89,20 @@ pub(super) fn received(session: &HttpSession, now: SystemTime) -> Result<Receive
     let copied =
         lines.map(|(name, value)| HeaderValue::from_bytes(value.as_bytes()).map(|value| (name.clone(), value)));
     let mut fields: Fields = copied.collect::<Result<_, _>>().map_err(|_| Failure::Malformed)?;
-    if !fields.contains(&DATE) {
-        fields.append(DATE, date(now));
-    }
     let status = header.status;
+    let mut dating = Dating::ByHandler;
+    if !fields.contains(&DATE) && !status.is_informational() {
+        fields.append(DATE, date(now));
+        dating = Dating::ByGateway;
+    }
     let bodiless = status == StatusCode::NO_CONTENT || status == StatusCode::NOT_MODIFIED;
     let ends_by_itself = bodiless || chunked || fields.contains(&CONTENT_LENGTH);
-    Ok(Received { head: ResponseHead { status, fields }, ends_by_itself })
+    Ok(Received { head: ResponseHead { status, fields }, ends_by_itself, dating })
 }
 
 /// Adds to `Vary` what the gateway splits the page by, where the handler does not say it: a cache in front would otherwise give
 /// one visitor's variant to all (RFC 9110 section 12.5.5).
-pub(super) fn tell_vary(head: &mut ResponseHead, names: &[HeaderName]) {
+pub(crate) fn tell_vary(head: &mut ResponseHead, names: &[HeaderName]) {
     let said =
         |name: &HeaderName| head.fields.get_all(&VARY).any(|line| lists(line.as_bytes(), name.as_str().as_bytes()));
     let missing: Vec<&str> = names.iter().filter(|name| !said(name)).map(HeaderName::as_str).collect();

@@ -1,21 +1,26 @@
 //! Asking a handler: a connection, a request, the head of the answer; tried again when nothing came back.
 
+use std::time::SystemTime;
+
+use evergate_cache::ResponseHead;
 use http::StatusCode;
 use pingora::protocols::http::v1::client::HttpSession;
 use tokio::time::timeout;
 
 use super::Answering;
+use super::answer::received;
 use crate::failure::Failure;
 use crate::gateway::Gateway;
 use crate::handler_request::HandlerRequest;
 use crate::upstream::{Server, Upstream};
 
 /// Asks the upstream, and again up to `retries` times while nothing comes back: the request is a GET, so asking twice does
-/// no harm (RFC 9110 section 9.2.2).
+/// no harm (RFC 9110 section 9.2.2). `interim` is told of interim answers.
 pub(super) async fn ask(
     gateway: &Gateway,
     upstream: &Upstream,
     request: &HandlerRequest,
+    interim: &(dyn Fn(ResponseHead) + Sync),
 ) -> Result<Answering, Failure> {
     let mut attempts_left = upstream.retries;
     let mut forgiven = false;
@@ -25,7 +30,7 @@ pub(super) async fn ask(
         let mut reused = false;
         let target = (upstream.server(turn, attempts)?, attempts);
         attempts += 1;
-        match attempt(gateway, upstream, target, request, &mut reused).await {
+        match attempt(gateway, upstream, target, (request, interim), &mut reused).await {
             // A kept connection that turns out to be closed says nothing about the handler: once, that costs no attempt.
             // Not more often, because a request that makes its handler hang up would be sent on every connection there is.
             Err(Failure::Reset) if reused && !forgiven => forgiven = true,
@@ -40,7 +45,7 @@ async fn attempt(
     gateway: &Gateway,
     upstream: &Upstream,
     (server, attempt): (&Server, usize),
-    request: &HandlerRequest,
+    (request, interim): (&HandlerRequest, &(dyn Fn(ResponseHead) + Sync)),
     reused: &mut bool,
 ) -> Result<Answering, Failure> {
     let peer = server.peer(&upstream.timeouts, attempt).await?;
@@ -50,7 +55,7 @@ async fn attempt(
     *reused = was_reused;
     let head = async {
         session.write_request_header(Box::new(header)).await.map_err(|error| broken(&error))?;
-        final_head(&mut session).await
+        final_head(&mut session, interim).await
     };
     match timeout(upstream.timeouts.first_byte, head).await {
         Ok(Ok(())) => Ok(Answering { session, peer }),
@@ -59,13 +64,18 @@ async fn attempt(
     }
 }
 
-/// Reads heads until one is final: 1xx answers are for whoever asked, and nobody did.
-async fn final_head(session: &mut HttpSession) -> Result<(), Failure> {
+/// Reads heads until one is final; 1xx answers are passed on (RFC 9110 section 15.2), but for 100, which answers an expectation
+/// that nobody had.
+async fn final_head(session: &mut HttpSession, interim: &(dyn Fn(ResponseHead) + Sync)) -> Result<(), Failure> {
     loop {
         session.read_response().await.map_err(|error| broken(&error))?;
         match session.get_status() {
             Some(StatusCode::SWITCHING_PROTOCOLS) | None => return Err(Failure::Malformed),
-            Some(status) if status.is_informational() => {}
+            Some(StatusCode::CONTINUE) => {}
+            Some(status) if status.is_informational() => {
+                let head = session.resp_header().ok_or(Failure::Malformed)?;
+                interim(received(head, SystemTime::UNIX_EPOCH)?.head);
+            }
             Some(_) => return Ok(()),
         }
     }

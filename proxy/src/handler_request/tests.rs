@@ -1,5 +1,6 @@
 //! What a handler of a cached route is asked: what is in the key, and a fixed few fields beside it.
 
+use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use bytes::Bytes;
@@ -15,7 +16,7 @@ use crate::target::Target;
 
 type Line<'a> = (&'a str, &'a str);
 
-fn snapshot(hosts: &str) -> Snapshot {
+fn snapshot(hosts: &str) -> Arc<Snapshot> {
     let text = format!(
         "hosts: {hosts}
 upstreams: {{ demo: {{ builtin: demo }} }}
@@ -26,11 +27,16 @@ routes:
 "
     );
     let config = parse(&text, "config.yaml", &|_| None).unwrap_or_else(|problems| panic!("{problems}"));
-    Snapshot::new(&config, None)
+    Arc::new(Snapshot::new(&config, None))
 }
 
 /// The lines that a handler gets for a request of these lines, without the two that are made up each time.
-fn asked(snapshot: &Snapshot, target: &str, lines: &[Line<'_>], old: Option<&StoredResponse>) -> (String, Vec<String>) {
+fn asked(
+    snapshot: &Arc<Snapshot>,
+    target: &str,
+    lines: &[Line<'_>],
+    old: Option<&StoredResponse>,
+) -> (String, Vec<String>) {
     let mut headers = HeaderMap::new();
     for (name, value) in lines {
         headers.append(name.parse::<HeaderName>().unwrap(), HeaderValue::from_bytes(value.as_bytes()).unwrap());

@@ -44,8 +44,11 @@ fn cache_status_tells_what_happened() {
         (miss(Missing::Uri, true, NOT_STORED), "fwd=uri-miss; collapsed; fwd-status=404"),
         (miss(Missing::Uri, false, Fetched::Failed("reset")), "fwd=uri-miss; detail=reset"),
         (miss(Missing::Uri, false, Fetched::Pending), "fwd=uri-miss"),
-        (Outcome::Revalidated { collapsed: false }, "fwd=stale; fwd-status=304; stored"),
-        (Outcome::Revalidated { collapsed: true }, "fwd=stale; fwd-status=304; collapsed; stored"),
+        (Outcome::Revalidated { missing: Missing::Stale, collapsed: false }, "fwd=stale; fwd-status=304; stored"),
+        (
+            Outcome::Revalidated { missing: Missing::Stale, collapsed: true },
+            "fwd=stale; fwd-status=304; collapsed; stored",
+        ),
         (pass(PassReason::Dynamic, NOT_STORED), "fwd=bypass; fwd-status=404; detail=dynamic"),
         (pass(PassReason::Unmatched, Fetched::Pending), "fwd=bypass; detail=unmatched"),
         (pass(PassReason::Method, NOT_STORED), "fwd=method; fwd-status=404; detail=method"),
@@ -76,7 +79,7 @@ fn x_cache_has_six_values() {
         (Outcome::Stale { staleness: secs(1), reason: REVALIDATING }, Some("STALE")),
         (miss(Missing::Uri, false, STORED), Some("MISS")),
         (miss(Missing::Stale, true, Fetched::Failed("reset")), Some("MISS")),
-        (Outcome::Revalidated { collapsed: false }, Some("REVALIDATED")),
+        (Outcome::Revalidated { missing: Missing::Stale, collapsed: false }, Some("REVALIDATED")),
         (pass(PassReason::Dynamic, NOT_STORED), Some("PASS")),
         (Outcome::Answered(Answered::Redirected), None),
     ];
@@ -98,7 +101,7 @@ fn reasons_are_told_apart() {
     for reason in DeclineReason::ALL {
         assert!(names.contains(reason.as_str()), "{reason:?}");
     }
-    assert_eq!(ServedStale::ALL.map(ServedStale::as_str), ["revalidating", "error", "busy"]);
+    assert_eq!(ServedStale::ALL.map(ServedStale::as_str), ["revalidating", "error", "asked", "busy"]);
 }
 
 /// The longest time that a configuration may name.
@@ -116,7 +119,7 @@ fn outcomes() -> Vec<Outcome> {
         }
         all.extend(PassReason::all().map(|reason| pass(reason, fetched)));
     }
-    all.extend([false, true].map(|collapsed| Outcome::Revalidated { collapsed }));
+    all.extend([false, true].map(|collapsed| Outcome::Revalidated { missing: Missing::Stale, collapsed }));
     let answered = [Answered::Refused, Answered::Misdirected, Answered::Redirected, Answered::NotFound];
     all.extend(answered.map(Outcome::Answered));
     all

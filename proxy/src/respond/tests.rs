@@ -100,7 +100,7 @@ fn lines_come_from_what_is_stored_or_given() {
     let head = ResponseHead { status: StatusCode::FOUND, fields: fields.clone() };
     let now = Moment { wall: then(), monotonic: Duration::ZERO };
     let stored = StoredResponse::new(head, Bytes::from_static(b"body"), now, None);
-    for lines in [Lines::Stored(&stored), Lines::Given(StatusCode::FOUND, Cow::Borrowed(&fields))] {
+    for lines in [Lines::Stored(stored.identity()), Lines::Given(StatusCode::FOUND, Cow::Borrowed(&fields))] {
         assert_eq!(lines.status(), StatusCode::FOUND);
         assert_eq!(lines.fields().get(&LOCATION).unwrap(), "/a");
     }

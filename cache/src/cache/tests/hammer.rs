@@ -5,12 +5,14 @@ use std::sync::{Arc, Barrier};
 use std::time::Duration;
 
 use bytes::Bytes;
+use http::HeaderMap;
 use tokio::runtime::{Builder, Runtime};
 
-use super::{at, head, variant};
-use crate::cache::{Cache, Lookup};
+use super::{at, head, look, request, windowed};
+use crate::cache::{Asked, Cache, Lookup};
 use crate::{
-    Awaited, BodyReader, Cut, DeclineReason, Fill, Moment, Pushed, StoredResponse, Variant, Waiter, Window, Windows,
+    Awaited, BodyReader, Cut, DeclineReason, Demands, FailureKind, Fill, Moment, Policy, Pushed, StoredResponse, Terms,
+    Waiter, Window, Windows,
 };
 
 const THREADS: usize = 4;
@@ -47,6 +49,7 @@ struct Hammer<'a> {
     cache: &'a Hammered,
     /// Fills that hold the permission, by page.
     running: &'a [AtomicUsize],
+    policy: &'a Policy,
     /// The clock of all threads: it moves on as they work.
     clock: &'a AtomicU64,
     random: Random,
@@ -65,18 +68,18 @@ struct Answers {
     fills: usize,
 }
 
-/// A page: its key, its variant, and what its bodies begin with.
+/// A page: its key, who asks for it, and what its bodies begin with.
 struct Page {
     number: usize,
     key: Vec<u8>,
-    variant: Variant,
+    request: HeaderMap,
     begin: String,
 }
 
 impl Page {
     fn new(number: usize) -> Page {
         let (key, language) = (number / LANGUAGES.len(), LANGUAGES[number % LANGUAGES.len()]);
-        Page { number, key: key.to_le_bytes().to_vec(), variant: variant(language), begin: format!("<{key}{language}") }
+        Page { number, key: key.to_le_bytes().to_vec(), request: request(language), begin: format!("<{key}{language}") }
     }
 
     /// Whether a body is a whole one of this page.
@@ -92,7 +95,9 @@ impl Hammer<'_> {
 
     fn visit(&mut self, page: &Page) {
         let now = self.now();
-        let waiter = match self.cache.lookup(&page.key, &page.variant, &WINDOWS, now) {
+        let demands = Demands::default();
+        let asked = Asked { key: &page.key, request: &page.request, policy: self.policy, demands: &demands };
+        let waiter = match self.cache.lookup(&asked, now) {
             Lookup::Hit { response, .. } => return self.stored(page, &response),
             Lookup::Stale { response, refresh, .. } => {
                 if let Some(fill) = refresh {
@@ -119,7 +124,7 @@ impl Hammer<'_> {
         self.answers.stored += 1;
     }
 
-    fn wait(&mut self, page: &Page, waiter: Waiter<&'static str>) {
+    fn wait(&mut self, page: &Page, mut waiter: Waiter<&'static str>) {
         if self.random.below(8) == 0 {
             // A visitor who leaves.
             return;
@@ -127,11 +132,12 @@ impl Hammer<'_> {
         let waited = self.runtime.block_on(async { tokio::time::timeout(FOR_EVER, waiter.wait()).await });
         match waited.expect("promise 3: a waiter never waits for ever") {
             Awaited::Streaming(_, reader) => self.read(page, reader),
-            Awaited::Renewed(response) => self.stored(page, &response),
+            Awaited::Renewed(response, _) => self.stored(page, &response),
             Awaited::Declined(_) => self.answers.passed += 1,
             Awaited::Failed(_) => self.answers.failed += 1,
             Awaited::Abandoned => {}
             Awaited::Crowded => panic!("{THREADS} visitors are no crowd"),
+            Awaited::Interim(_) | Awaited::Alone(..) | Awaited::Unrelated => panic!("no fill here does that"),
         }
     }
 
@@ -175,7 +181,7 @@ impl Hammer<'_> {
             }
             1 | 2 => {
                 over();
-                return fill.fail("boom", now, 0.5);
+                return fill.fail("boom", FailureKind::Unreachable, now, 0.5);
             }
             3 => {
                 over();
@@ -183,11 +189,11 @@ impl Hammer<'_> {
             }
             4 if fill.old().is_some() => {
                 over();
-                return drop(fill.renew(&head(304, &[]), now));
+                return drop(fill.renew(&head(304, &[]), now, Terms::default()));
             }
             _ => {}
         }
-        let mut filling = fill.begin(head(200, &[]), now).expect("it announces no length");
+        let mut filling = fill.begin(head(200, &[]), now, Terms::default()).expect("it announces no length");
         assert_eq!(filling.push(Bytes::from(page.begin.clone()), now), Pushed::Kept);
         for _ in 0..self.random.below(8) {
             // Others come while it is under way.
@@ -221,14 +227,15 @@ fn promises_2_and_3_hold_under_many_threads() {
     const VISITS: usize = 4000;
     let cache: Hammered = Cache::new(1 << 20, 1000);
     let clock = AtomicU64::new(0);
+    let policy = windowed(WINDOWS);
     let running: Vec<AtomicUsize> = (0..KEYS * LANGUAGES.len()).map(|_| AtomicUsize::new(0)).collect();
     let answers: Vec<Answers> = std::thread::scope(|scope| {
         let hammer = |seed: u64| {
-            let (cache, clock, running) = (&cache, &clock, running.as_slice());
+            let (cache, clock, running, policy) = (&cache, &clock, running.as_slice(), &policy);
             scope.spawn(move || {
                 let runtime = Builder::new_current_thread().enable_time().build().unwrap();
                 let random = Random(seed.wrapping_mul(0x9E37_79B9_7F4A_7C15));
-                let mut hammer = Hammer { cache, running, clock, random, runtime, answers: Answers::default() };
+                let mut hammer = Hammer { cache, running, policy, clock, random, runtime, answers: Answers::default() };
                 for _ in 0..VISITS {
                     let number = hammer.random.below(running.len() as u64);
                     hammer.visit(&Page::new(usize::try_from(number).unwrap()));
@@ -276,11 +283,11 @@ fn promise_2_a_cold_key_costs_one_fill_however_the_threads_meet() {
 
 fn one_visit(cache: &Hammered, runtime: &Runtime, round: usize, fills: &AtomicUsize) -> Bytes {
     let key = round.to_le_bytes();
-    let waiter = match cache.lookup(&key, &Variant::default(), &WINDOWS, at(0)) {
+    let mut waiter = match look(cache, &key, "en", WINDOWS, at(0)) {
         Lookup::Hit { response, .. } => return response.body().clone(),
         Lookup::Miss { fill, .. } => {
             fills.fetch_add(1, Ordering::SeqCst);
-            let filling = fill.begin(head(200, &[]), at(0)).unwrap();
+            let filling = fill.begin(head(200, &[]), at(0), Terms::default()).unwrap();
             let body = Bytes::from(round.to_string());
             assert_eq!(filling.finish(body.clone(), at(0)), Pushed::Kept);
             return body;

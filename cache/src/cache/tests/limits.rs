@@ -7,19 +7,19 @@ use bytes::Bytes;
 use http::HeaderValue;
 use http::header::ETAG;
 
-use super::{KEY, WINDOWS, at, head, in_words, next, variant};
+use super::{KEY, WINDOWS, at, head, in_words, look, next};
 use crate::cache::{Cache, Lookup};
-use crate::{Fill, MAX_VARIANTS, MAX_WAITERS, Pushed, StoredResponse};
+use crate::{Fill, MAX_VARIANTS, MAX_WAITERS, Pushed, StoredResponse, Terms};
 
 fn miss(cache: &Cache<&'static str>, key: &[u8], language: &str) -> Fill<&'static str> {
-    let Lookup::Miss { fill, .. } = cache.lookup(key, &variant(language), &WINDOWS, at(0)) else {
+    let Lookup::Miss { fill, .. } = look(cache, key, language, WINDOWS, at(0)) else {
         panic!("{language} of {key:?} is there already");
     };
     fill
 }
 
 fn store(fill: Fill<&'static str>, length: usize) {
-    let filling = fill.begin(head(200, &[]), at(0)).unwrap();
+    let filling = fill.begin(head(200, &[]), at(0), Terms::default()).unwrap();
     assert_eq!(filling.finish(Bytes::from(vec![b'x'; length]), at(0)), Pushed::Kept);
 }
 
@@ -39,7 +39,7 @@ fn promise_6_memory_stays_within_the_capacity() {
         for page in 0..pages {
             let key = format!("/{page}").into_bytes();
             store(miss(&cache, &key, "en"), length);
-            if let Lookup::Hit { response, .. } = cache.lookup(&key, &variant("en"), &WINDOWS, at(0)) {
+            if let Lookup::Hit { response, .. } = look(&cache, &key, "en", WINDOWS, at(0)) {
                 stored.push(Arc::downgrade(&response));
             }
             most = most.max(alive(&stored));
@@ -75,9 +75,8 @@ fn promise_6_the_number_of_variants_is_bounded() {
     }
     let figures = cache.figures();
     assert_eq!((figures.entries, figures.evicted_variants, figures.evicted_for_size), (1, 5, 0));
-    let kept = (0..MAX_VARIANTS + 5).filter(|language| {
-        matches!(cache.lookup(KEY, &variant(&language.to_string()), &WINDOWS, at(0)), Lookup::Hit { .. })
-    });
+    let kept = (0..MAX_VARIANTS + 5)
+        .filter(|language| matches!(look(&cache, KEY, &language.to_string(), WINDOWS, at(0)), Lookup::Hit { .. }));
     assert_eq!(kept.collect::<Vec<_>>(), (5..MAX_VARIANTS + 5).collect::<Vec<_>>());
 }
 
@@ -86,12 +85,12 @@ fn promise_6_the_number_of_waiters_is_bounded() {
     let cache: Cache<&'static str> = Cache::new(1 << 20, 1 << 16);
     let fill = miss(&cache, KEY, "en");
     let waiters: Vec<_> = (0..MAX_WAITERS).map(|_| fill.waiter()).collect();
-    let told = |waiter: crate::Waiter<&'static str>| {
+    let told = |mut waiter: crate::Waiter<&'static str>| {
         let told = std::pin::pin!(waiter.wait()).poll(&mut Context::from_waker(Waker::noop()));
         if let Poll::Ready(awaited) = told { in_words(awaited) } else { "waits".to_owned() }
     };
     assert_eq!(told(fill.waiter()), "crowded");
-    let Lookup::Collapsed { waiter, .. } = cache.lookup(KEY, &variant("en"), &WINDOWS, at(0)) else {
+    let Lookup::Collapsed { waiter, .. } = look(&cache, KEY, "en", WINDOWS, at(0)) else {
         panic!("a fill is under way");
     };
     assert_eq!(told(waiter), "crowded");
@@ -123,12 +122,12 @@ fn a_fill_that_nobody_waits_for_is_deserted() {
 /// What is stored of a response: its status, fields, and body in these pieces.
 fn stored_etag(status: u16, lines: &[super::Line], pieces: &[&'static str], last: &'static str) -> Option<HeaderValue> {
     let cache = Cache::new(1 << 20, 1 << 16);
-    let mut filling = miss(&cache, KEY, "en").begin(head(status, lines), at(0)).unwrap();
+    let mut filling = miss(&cache, KEY, "en").begin(head(status, lines), at(0), Terms::default()).unwrap();
     for piece in pieces {
         filling.push(Bytes::from_static(piece.as_bytes()), at(0));
     }
     filling.finish(Bytes::from_static(last.as_bytes()), at(0));
-    let Lookup::Hit { response, .. } = cache.lookup(KEY, &variant("en"), &WINDOWS, at(0)) else {
+    let Lookup::Hit { response, .. } = look(&cache, KEY, "en", WINDOWS, at(0)) else {
         panic!("{status} is not kept");
     };
     response.head().fields.get(&ETAG).cloned()
@@ -161,16 +160,14 @@ fn a_success_gets_a_tag_of_its_body() {
 fn readers_of_a_finished_response_hold_no_second_copy() {
     let cache: Cache<&'static str> = Cache::new(1 << 20, 1 << 16);
     let fill = miss(&cache, KEY, "en");
-    let waiter = fill.waiter();
-    let mut filling = fill.begin(head(200, &[]), at(0)).unwrap();
+    let mut waiter = fill.waiter();
+    let mut filling = fill.begin(head(200, &[]), at(0), Terms::default()).unwrap();
     filling.push(Bytes::from_static(b"one "), at(0));
     let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
     let crate::Awaited::Streaming(_, mut reader) = runtime.block_on(waiter.wait()) else { panic!("it has begun") };
     filling.push(Bytes::from_static(b"two "), at(0));
     filling.finish(Bytes::from_static(b"three"), at(0));
-    let Lookup::Hit { response, .. } = cache.lookup(KEY, &variant("en"), &WINDOWS, at(0)) else {
-        panic!("it is stored")
-    };
+    let Lookup::Hit { response, .. } = look(&cache, KEY, "en", WINDOWS, at(0)) else { panic!("it is stored") };
     let Poll::Ready(Ok(Some(piece))) = next(&mut reader) else { panic!("there is something") };
     assert_eq!(piece, "one two three");
     assert_eq!(piece.as_ptr(), response.body().as_ptr(), "the same bytes in the same place");

@@ -2,15 +2,15 @@
 //! is stored is what the rules say.
 
 use std::cell::{Cell, RefCell};
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::rc::Rc;
 
 use bytes::Bytes;
 
 use super::schedule::{Choices, Spawned, Task, crash, every_schedule, pause, run};
-use super::{MAX_BODY, WINDOWS, at, head, variant};
-use crate::cache::{Cache, Known, Lookup};
-use crate::{Awaited, BodyReader, Cut, DeclineReason, Fill, Moment, Pushed};
+use super::{MAX_BODY, WINDOWS, at, head, look, request, windowed};
+use crate::cache::{Asked, Cache, Known, Lookup};
+use crate::{Awaited, BodyReader, Cut, DeclineReason, Demands, FailureKind, Fill, Moment, Pushed, Terms};
 
 /// What a fill comes to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -66,6 +66,8 @@ enum Beside {
     FillIsCancelled,
     /// So much time passes that everything expires.
     TimePasses,
+    /// The page is made invalid: another generation begins.
+    Invalidation,
 }
 
 /// How a visitor was answered.
@@ -90,9 +92,11 @@ struct World {
     seconds: Cell<u64>,
     /// The first fill does this, later ones store.
     plan: Plan,
-    /// How many fills have begun, and how many hold the permission now.
+    /// How many fills have begun, and how many of each generation hold the permission now.
     begun: Cell<usize>,
-    running: Cell<usize>,
+    running: RefCell<Vec<usize>>,
+    /// In which generation the fetch of a body began.
+    born: RefCell<HashMap<Bytes, usize>>,
     /// Bodies that were stored whole, and those that were sent whole.
     whole: RefCell<HashSet<Bytes>>,
     answers: RefCell<Vec<Option<Answer>>>,
@@ -100,12 +104,19 @@ struct World {
     spawned: Spawned,
 }
 
-/// The permission to fill, counted.
-struct Permission(Rc<World>);
+/// The permission to fill, of a generation, counted.
+struct Permission(Rc<World>, usize);
+
+impl Permission {
+    /// Whether an invalidation has come after it.
+    fn is_outdated(&self) -> bool {
+        self.1 < self.0.generation()
+    }
+}
 
 impl Drop for Permission {
     fn drop(&mut self) {
-        self.0.running.set(self.0.running.get() - 1);
+        self.0.running.borrow_mut()[self.1] -= 1;
     }
 }
 
@@ -115,10 +126,10 @@ impl World {
     fn new(cache: &Rc<Cache<&'static str>>, run: u64, plan: Plan, before: Before) -> Rc<World> {
         let key = run.to_le_bytes();
         if before != Before::Nothing {
-            let Lookup::Miss { fill, .. } = cache.lookup(&key, &variant("en"), &WINDOWS, at(0)) else {
+            let Lookup::Miss { fill, .. } = look(cache, &key, "en", WINDOWS, at(0)) else {
                 panic!("an empty cache has something");
             };
-            let filling = fill.begin(head(200, &[("etag", "\"old\"")]), at(0)).unwrap();
+            let filling = fill.begin(head(200, &[("etag", "\"old\"")]), at(0), Terms::default()).unwrap();
             assert_eq!(filling.finish(OLD, at(0)), Pushed::Kept);
         }
         let seconds = match before {
@@ -132,7 +143,8 @@ impl World {
             seconds: Cell::new(seconds),
             plan,
             begun: Cell::new(0),
-            running: Cell::new(0),
+            running: RefCell::new(vec![0]),
+            born: RefCell::new(HashMap::from([(OLD, 0)])),
             whole: RefCell::new(HashSet::from([OLD])),
             answers: RefCell::default(),
             cancelled: Cell::new(None),
@@ -145,17 +157,38 @@ impl World {
     }
 
     fn known(&self) -> Known {
-        self.cache.known(&self.key, &variant("en"), &WINDOWS, self.now())
+        let (request, policy, demands) = (request("en"), windowed(WINDOWS), Demands::default());
+        let asked = Asked { key: &self.key, request: &request, policy: &policy, demands: &demands };
+        self.cache.known(&asked, &mut asked.selecting(), self.now())
     }
 
     /// The response that is kept, fresh or not.
     fn kept(&self) -> Option<Bytes> {
         match self.known() {
-            Known::Fresh(response, _) | Known::Stale(response, ..) | Known::Missing(_, Some(response)) => {
-                Some(response.body().clone())
-            }
-            Known::Declined(_) | Known::Missing(_, None) => None,
+            Known::Fresh(response, _)
+            | Known::Settled(response, ..)
+            | Known::Stale(response, ..)
+            | Known::Missing(_, Some((response, _))) => Some(response.body().clone()),
+            Known::Declined(..) | Known::Missing(_, None) => None,
         }
+    }
+
+    /// How many invalidations there have been.
+    fn generation(&self) -> usize {
+        self.running.borrow().len() - 1
+    }
+
+    fn invalidate(&self) {
+        self.cache.invalidate(&self.key);
+        self.running.borrow_mut().push(0);
+        assert_eq!(self.kept(), None, "what is made invalid is gone");
+        assert!(!matches!(self.known(), Known::Declined(..)), "and so is what was said of it");
+    }
+
+    /// Promise 4: whoever asked in a generation gets nothing whose fetch began before.
+    fn is_valid_since(&self, generation: usize, body: &Bytes) {
+        let born = self.born.borrow().get(body).copied();
+        assert!(born.is_none_or(|born| born >= generation), "promise 4: {body:?} of {born:?} after {generation}");
     }
 
     fn starts(self: &Rc<Self>, name: &'static str, task: impl Future<Output = ()> + 'static) {
@@ -166,11 +199,13 @@ impl World {
     fn fetch(self: &Rc<Self>, fill: Fill<&'static str>) {
         let number = self.begun.get();
         self.begun.set(number + 1);
-        self.running.set(self.running.get() + 1);
-        assert_eq!(self.running.get(), 1, "promise 2: at most one fill at any moment");
-        let permission = Permission(Rc::clone(self));
+        let generation = self.generation();
+        self.running.borrow_mut()[generation] += 1;
+        assert_eq!(self.running.borrow()[generation], 1, "promise 2: at most one fill of a generation at any moment");
+        let permission = Permission(Rc::clone(self), generation);
         let (name, plan) = if number == 0 { ("the first fill", self.plan) } else { ("a later fill", Plan::Store) };
         let body = Bytes::from(format!("new{number}"));
+        self.born.borrow_mut().insert(body.clone(), generation);
         self.starts(name, fetch(Rc::clone(self), fill, permission, plan, body));
     }
 }
@@ -189,24 +224,34 @@ async fn fetch(world: Rc<World>, fill: Fill<&'static str>, permission: Permissio
         | Plan::CrashMidway => return respond(world, fill, permission, plan, body).await,
         Plan::Renew => {
             let confirmed = fill.old().cloned();
-            let renewed = fill.renew(&head(304, &[]), world.now());
-            assert_eq!(renewed.map(|response| response.body().clone()), before);
-            if confirmed.is_some() {
+            let renewed = fill.renew(&head(304, &[]), world.now(), Terms::default());
+            let confirmed_body = confirmed.as_ref().map(|old| old.body().clone());
+            assert_eq!(renewed.map(|response| response.body().clone()), confirmed_body);
+            if !permission.is_outdated() {
+                assert_eq!(confirmed_body, before);
+            }
+            if confirmed.is_some() && !permission.is_outdated() {
                 assert!(matches!(world.known(), Known::Fresh(..)), "a confirmed response is fresh");
             }
         }
         Plan::Decline => {
             fill.decline(DeclineReason::SetCookie, world.now());
-            assert!(matches!(world.known(), Known::Declined(DeclineReason::SetCookie)));
+            if permission.is_outdated() {
+                return assert_eq!(world.kept(), before, "an outdated {plan:?} replaces nothing");
+            }
+            assert!(matches!(world.known(), Known::Declined(DeclineReason::SetCookie, _)));
             return;
         }
         Plan::AnnounceTooMuch => {
-            let begun = fill.begin(head(200, &[("content-length", "9")]), world.now());
+            let begun = fill.begin(head(200, &[("content-length", "9")]), world.now(), Terms::default());
             assert_eq!(begun.map(|_| ()), Err(DeclineReason::TooLarge));
-            assert!(matches!(world.known(), Known::Declined(DeclineReason::TooLarge)));
+            if permission.is_outdated() {
+                return assert_eq!(world.kept(), before, "an outdated {plan:?} replaces nothing");
+            }
+            assert!(matches!(world.known(), Known::Declined(DeclineReason::TooLarge, _)));
             return;
         }
-        Plan::Fail => fill.fail("boom", world.now(), 0.0),
+        Plan::Fail => fill.fail("boom", FailureKind::Unreachable, world.now(), 0.0),
         Plan::Abandon => drop(fill),
         Plan::Crash => {
             let _held = fill;
@@ -219,11 +264,11 @@ async fn fetch(world: Rc<World>, fill: Fill<&'static str>, permission: Permissio
 /// A fetch whose response has begun.
 async fn respond(world: Rc<World>, fill: Fill<&'static str>, permission: Permission, plan: Plan, body: Bytes) {
     let before = world.kept();
-    let mut filling = fill.begin(head(200, &[]), world.now()).unwrap();
+    let mut filling = fill.begin(head(200, &[]), world.now(), Terms::default()).unwrap();
     if plan == Plan::StoreAtOnce {
         world.whole.borrow_mut().insert(body.clone());
         assert_eq!(filling.finish(body.clone(), world.now()), Pushed::Kept);
-        assert_eq!(world.kept(), Some(body));
+        assert_eq!(world.kept(), if permission.is_outdated() { before } else { Some(body) });
         return;
     }
     if plan == Plan::FailAfterTheHead {
@@ -239,18 +284,19 @@ async fn respond(world: Rc<World>, fill: Fill<&'static str>, permission: Permiss
         Plan::Store => {
             world.whole.borrow_mut().insert(body.clone());
             assert_eq!(filling.finish(body.slice(cut..), world.now()), Pushed::Kept);
-            assert_eq!(world.kept(), Some(body));
+            assert_eq!(world.kept(), if permission.is_outdated() { before } else { Some(body) });
         }
         Plan::Outgrow => {
             assert_eq!(filling.push(Bytes::from_static(b"12345678"), world.now()), Pushed::LetGo);
+            let outdated = permission.is_outdated();
             drop(permission);
-            assert!(matches!(world.known(), Known::Declined(DeclineReason::TooLarge)));
+            check_let_go(&world, outdated, before.as_ref());
             pause().await;
             assert_eq!(filling.finish(Bytes::from_static(b"9"), world.now()), Pushed::LetGo);
         }
         Plan::OutgrowAtTheEnd => {
             assert_eq!(filling.finish(Bytes::from_static(b"123456789"), world.now()), Pushed::LetGo);
-            assert!(matches!(world.known(), Known::Declined(DeclineReason::TooLarge)));
+            check_let_go(&world, permission.is_outdated(), before.as_ref());
         }
         Plan::FailMidway => {
             filling.fail("broken", world.now(), 0.0);
@@ -275,15 +321,29 @@ async fn respond(world: Rc<World>, fill: Fill<&'static str>, permission: Permiss
     }
 }
 
+/// What a body that has outgrown the limit leaves behind.
+fn check_let_go(world: &World, outdated: bool, before: Option<&Bytes>) {
+    if outdated {
+        assert_eq!(world.kept().as_ref(), before, "an outdated one replaces nothing");
+    } else {
+        assert!(matches!(world.known(), Known::Declined(DeclineReason::TooLarge, _)));
+    }
+}
+
 /// A visitor, as the gateway serves one.
 async fn visitor(world: Rc<World>, seat: usize) {
     let mut looks = 0;
     let answer = loop {
         looks += 1;
         assert!(looks <= 4, "a visitor looks up for ever");
-        let waiter = match world.cache.lookup(&world.key, &variant("en"), &WINDOWS, world.now()) {
-            Lookup::Hit { response, .. } => break Answer::Stored(response.body().clone()),
+        let generation = world.generation();
+        let mut waiter = match look(&world.cache, &world.key, "en", WINDOWS, world.now()) {
+            Lookup::Hit { response, .. } => {
+                world.is_valid_since(generation, response.body());
+                break Answer::Stored(response.body().clone());
+            }
             Lookup::Stale { response, refresh, .. } => {
+                world.is_valid_since(generation, response.body());
                 if let Some(fill) = refresh {
                     world.fetch(fill);
                 }
@@ -298,12 +358,22 @@ async fn visitor(world: Rc<World>, seat: usize) {
             Lookup::Pass(_) => break Answer::Passed,
         };
         match waiter.wait().await {
-            Awaited::Streaming(_, reader) => break read(reader).await,
-            Awaited::Renewed(response) => break Answer::Stored(response.body().clone()),
+            Awaited::Streaming(_, reader) => {
+                let answer = read(reader).await;
+                if let Answer::Streamed(body) = &answer {
+                    world.is_valid_since(generation, body);
+                }
+                break answer;
+            }
+            Awaited::Renewed(response, _) => {
+                world.is_valid_since(generation, response.body());
+                break Answer::Stored(response.body().clone());
+            }
             Awaited::Declined(_) => break Answer::Passed,
             Awaited::Failed(_) => break Answer::Failed,
             Awaited::Abandoned => {}
             Awaited::Crowded => panic!("nobody else is here"),
+            Awaited::Interim(_) | Awaited::Alone(..) | Awaited::Unrelated => panic!("no fill here does that"),
         }
     };
     world.answers.borrow_mut()[seat] = Some(answer);
@@ -335,12 +405,16 @@ fn one_run(choices: &mut Choices, world: &Rc<World>, beside: Beside, visitors: u
             Beside::VisitorLeaves => this.cancelled.set(Some("the first visitor")),
             Beside::FillIsCancelled => this.cancelled.set(Some("the first fill")),
             Beside::TimePasses => this.seconds.set(this.seconds.get() + 600),
+            Beside::Invalidation => this.invalidate(),
         }
     });
     let stuck = run(choices, &world.spawned, || world.cancelled.take());
     assert!(stuck.is_empty(), "promise 3: {stuck:?} wait for ever");
     assert_eq!(world.cache.fills_in_flight(), 0, "a flight is left behind");
-    assert_eq!(world.running.get(), 0);
+    assert!(world.running.borrow().iter().all(|running| *running == 0));
+    if let Some(kept) = world.kept() {
+        world.is_valid_since(world.generation(), &kept);
+    }
     for (seat, answer) in world.answers.borrow().iter().enumerate() {
         let whole = world.whole.borrow();
         match answer {
@@ -430,6 +504,13 @@ fn promise_3_holds_whoever_leaves() {
 fn promise_3_holds_wherever_a_fill_is_cancelled() {
     for before in [Before::Nothing, Before::Stale, Before::Expired] {
         explore(before, Beside::FillIsCancelled, 2, &PLANS);
+    }
+}
+
+#[test]
+fn promises_2_3_and_4_hold_wherever_an_invalidation_comes() {
+    for before in [Before::Nothing, Before::Stale, Before::Expired] {
+        explore(before, Beside::Invalidation, 2, &PLANS);
     }
 }
 

@@ -46,7 +46,9 @@ fn windows_are_read() {
         ("${EMPTY}", None),
         ("${YAML}", None),
         ("${COMMENT}", None),
-        ("origin", None),
+        ("origin", Some(Revalidate::Origin)),
+        ("\"origin\"", Some(Revalidate::Origin)),
+        ("Origin", None),
     ];
     for (typed, expected) in cases {
         let result = with(&format!("cache: {{ expire: 99y }}\nroutes:\n  - path: /a\n    revalidate: {typed}"));
@@ -64,12 +66,46 @@ fn windows_are_read() {
 }
 
 #[test]
-fn windows_that_are_not_there_yet_have_their_own_message() {
-    assert_eq!(
-        problems(route("revalidate: origin")),
-        "config.yaml:2: routes[0].revalidate: found `origin`, expected a window, because `origin` is not supported yet \
-         in this version: a duration (60, \"5m\", \"1h 30m\"), false, or 0"
-    );
+fn where_the_handler_decides_the_operator_does_not() {
+    let nothing = "expected nothing: with `revalidate: origin` the handler decides";
+    for setting in ["query: ignore", "cookies: [a]", "vary: [accept]", "authorization: strip", "cache_control: public"]
+    {
+        let found = problems(route(&format!("revalidate: origin, {setting}")));
+        let (key, _) = setting.split_once(':').unwrap();
+        assert!(found.starts_with(&format!("config.yaml:2: routes[0].{key}: found")), "{found}");
+        assert!(found.ends_with(nothing), "{found}");
+        assert!(route(&format!("revalidate: 60, {setting}")).is_ok(), "{setting}");
+        // What stands in `defaults` is for the routes that it fits.
+        let defaults = format!("defaults: {{ {setting} }}\nroutes: [{{ path: /a, revalidate: origin }}]");
+        assert!(with(&defaults).is_ok(), "{setting}");
+    }
+    for settings in ["revalidate: 60, heuristic_freshness: true", "heuristic_freshness: false"] {
+        let found = problems(route(settings));
+        assert!(found.ends_with("expected `revalidate: origin` beside it, or nothing"), "{found}");
+    }
+    let config = route("revalidate: origin, heuristicFreshness: true, expire: 1h, stale_if_error: 10m").unwrap();
+    assert_eq!((config.routes[0].heuristic_freshness, config.routes[0].stale_if_error), (true, secs(600)));
+    assert!(route("revalidate: 60, honor_request_directives: true").unwrap().routes[0].honor_request_directives);
+}
+
+#[test]
+fn codings_are_read() {
+    use evergate_cache::Coding::{Br, Gzip, Zstd};
+    let cases = [
+        ("{}", Some((vec![Zstd, Br, Gzip], 1024))),
+        ("{ compress: [] }", Some((vec![], 1024))),
+        ("{ compress: [gzip, br], compress_min: 64KiB }", Some((vec![Gzip, Br], 64 << 10))),
+        ("{ compress: [gzip, gzip] }", None),
+        ("{ compress: [deflate] }", None),
+        ("{ compress: true }", None),
+        ("{ compress_min: small }", None),
+    ];
+    for (typed, expected) in cases {
+        let found =
+            with(&format!("cache: {typed}")).ok().map(|config| (config.cache.compress, config.cache.compress_min));
+        assert_eq!(found, expected, "{typed}");
+    }
+    assert!(!route("revalidate: 60, compress: false").unwrap().routes[0].compress);
 }
 
 #[test]

@@ -1,0 +1,286 @@
+//! Variance: the request fields that split a page, and the variants into which they split it.
+
+use std::sync::Arc;
+
+use http::header::{ACCEPT_ENCODING, ACCEPT_LANGUAGE, AUTHORIZATION, COOKIE};
+use http::{HeaderMap, HeaderName, HeaderValue};
+
+use crate::list::{elements, find_outside_quotes};
+
+/// Most request fields by which the responses of one page may differ: each is looked at in each look-up.
+pub const MAX_VARY_FIELDS: usize = 32;
+
+/// The request fields that split a page, and how their values are compared.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Variance {
+    names: Arc<[HeaderName]>,
+    spelling: Spelling,
+}
+
+/// Which spellings of a value are the same.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Spelling {
+    /// Only the same bytes, lines of one field put together: what the handler sees is what is compared.
+    AsSent,
+    /// Those that mean the same (RFC 9111 section 4.1): white space between list elements, and in `Accept-Language` and
+    /// `Accept-Encoding` case, order and how a weight is written.
+    Normal,
+}
+
+impl Variance {
+    /// The variance over these fields.
+    pub fn new(names: impl Into<Arc<[HeaderName]>>, spelling: Spelling) -> Variance {
+        Variance { names: names.into(), spelling }
+    }
+
+    /// The fields that a response names in `Vary`, each once; none when `*` is among them, in any line and place (RFC 9110
+    /// section 12.5.5), or what is no field name: nothing in a request tells whom such a response is for. Nor when there are more
+    /// than [`MAX_VARY_FIELDS`].
+    pub fn told<'a>(vary: impl Iterator<Item = &'a HeaderValue>) -> Option<Variance> {
+        let mut names = Vec::new();
+        for element in vary.flat_map(|line| line.as_bytes().split(|byte| *byte == b',')) {
+            let element = element.trim_ascii();
+            if element == b"*" {
+                return None;
+            }
+            if !element.is_empty() {
+                let name = HeaderName::from_bytes(element).ok()?;
+                if !names.contains(&name) {
+                    names.push(name);
+                }
+            }
+        }
+        if names.len() > MAX_VARY_FIELDS {
+            return None;
+        }
+        names.sort_unstable_by(|a, b| a.as_str().cmp(b.as_str()));
+        Some(Variance::new(names, Spelling::Normal))
+    }
+
+    /// The fields.
+    pub fn names(&self) -> &[HeaderName] {
+        &self.names
+    }
+
+    fn values(&self, request: &HeaderMap) -> Vec<u8> {
+        let mut bytes = Vec::new();
+        for name in self.names.iter() {
+            let value = match self.spelling {
+                Spelling::AsSent => list_value(request, name),
+                Spelling::Normal => normal_value(request, name),
+            };
+            put(&mut bytes, value.as_deref());
+        }
+        bytes
+    }
+}
+
+/// One of the pieces into which the variance of a page splits it: the values of the request fields that matter.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Variant {
+    variance: Variance,
+    values: Box<[u8]>,
+}
+
+impl Default for Variant {
+    fn default() -> Self {
+        Variant { variance: Variance::new([], Spelling::AsSent), values: Box::default() }
+    }
+}
+
+impl Variant {
+    /// The variant that `request` asks for.
+    ///
+    /// Several lines of one field are one list (RFC 9110 section 5.3), so they are joined before they are compared.
+    pub fn of(variance: &Variance, request: &HeaderMap) -> Variant {
+        Variant { variance: variance.clone(), values: variance.values(request).into() }
+    }
+
+    /// Whether `request` asks for this one: every field that splits it has the value it was made for (RFC 9111 section 4.1).
+    pub fn matches(&self, request: &HeaderMap) -> bool {
+        Selecting::any(request).selects(self)
+    }
+
+    /// Whether `request` asks for this one but for its `Accept-Language`, and for a response in `language` before any other
+    /// (RFC 9110 sections 12.5.4 and 8.5): what its handler would choose is known.
+    pub(crate) fn speaks(&self, language: &HeaderValue, request: &HeaderMap) -> bool {
+        if self.variance.spelling == Spelling::AsSent || !self.variance.names.contains(&ACCEPT_LANGUAGE) {
+            return false;
+        }
+        let wanted = list_value(request, &ACCEPT_LANGUAGE).and_then(|list| most_wanted(&list));
+        let language = language.as_bytes().trim_ascii().to_ascii_lowercase();
+        if wanted.is_none_or(|wanted| wanted != language) {
+            return false;
+        }
+        let values = self.variance.values(request);
+        let mut names = self.variance.names.iter();
+        parts(&self.values)
+            .zip(parts(&values))
+            .all(|(own, other)| names.next() == Some(&ACCEPT_LANGUAGE) || own == other)
+    }
+
+    /// What it differs in from others of its page.
+    pub fn variance(&self) -> &Variance {
+        &self.variance
+    }
+
+    /// Size in bytes, for the store's accounting.
+    pub fn size(&self) -> usize {
+        self.values.len() + self.variance.names.len() * size_of::<HeaderName>()
+    }
+}
+
+/// Tries variants against one request. The values of variants that differ in the same fields are computed once.
+pub(crate) struct Selecting<'a> {
+    request: &'a HeaderMap,
+    /// Where the operator says what splits a page, a variant that differs in other fields was made under another configuration.
+    only: Option<&'a Variance>,
+    last: Option<(Variance, Vec<u8>)>,
+}
+
+impl<'a> Selecting<'a> {
+    /// Variants by whatever they differ in.
+    pub(crate) fn any(request: &'a HeaderMap) -> Selecting<'a> {
+        Selecting { request, only: None, last: None }
+    }
+
+    /// Variants that differ in these fields.
+    pub(crate) fn by(variance: &'a Variance, request: &'a HeaderMap) -> Selecting<'a> {
+        Selecting { request, only: Some(variance), last: None }
+    }
+
+    pub(crate) fn selects(&mut self, variant: &Variant) -> bool {
+        if self.only.is_some_and(|only| *only != variant.variance) {
+            return false;
+        }
+        if variant.variance.names.is_empty() {
+            return true;
+        }
+        if let Some((_, values)) = self.last.as_ref().filter(|(variance, _)| *variance == variant.variance) {
+            return **values == *variant.values;
+        }
+        let values = variant.variance.values(self.request);
+        let selected = *values == *variant.values;
+        self.last = Some((variant.variance.clone(), values));
+        selected
+    }
+}
+
+/// The value of a field as one list, or none when the request has no such field. Whoever forwards a field that splits a page
+/// forwards this, because it is what the key knows of it: how it was cut into lines is not. Cookies are put together as HTTP/2
+/// cuts them (RFC 9113 section 8.2.3).
+pub fn list_value(request: &HeaderMap, name: &HeaderName) -> Option<Vec<u8>> {
+    let lines: Vec<&[u8]> = request.get_all(name).iter().map(HeaderValue::as_bytes).collect();
+    let between: &[u8] = if *name == COOKIE { b"; " } else { b", " };
+    (!lines.is_empty()).then(|| lines.join(between))
+}
+
+/// The value of a field in the one spelling that all spellings of the same meaning share.
+fn normal_value(request: &HeaderMap, name: &HeaderName) -> Option<Vec<u8>> {
+    let list = list_value(request, name)?;
+    if *name == COOKIE || *name == AUTHORIZATION {
+        // No lists of the common kind, and what they name is a person: compared to the letter.
+        return Some(list);
+    }
+    if *name == ACCEPT_LANGUAGE || *name == ACCEPT_ENCODING {
+        return Some(by_weight(&list));
+    }
+    let members: Vec<&[u8]> = elements(&list).map(<[u8]>::trim_ascii).filter(|member| !member.is_empty()).collect();
+    Some(members.join(b",".as_slice()))
+}
+
+/// The range that a list wants more than every other, in lower case; none when there is no such one.
+fn most_wanted(list: &[u8]) -> Option<Vec<u8>> {
+    let mut ranges = weighted(list).into_iter();
+    let (weight, first) = ranges.next()?;
+    let alone = ranges.next().is_none_or(|(next, _)| next < weight);
+    (alone && weight > 0 && first != b"*").then_some(first)
+}
+
+/// A list of weighted ranges in the one spelling that lists of the same meaning share.
+fn by_weight(list: &[u8]) -> Vec<u8> {
+    let mut normal = Vec::with_capacity(list.len());
+    for (weight, text) in weighted(list) {
+        normal.extend_from_slice(&text);
+        normal.extend_from_slice(&weight.to_be_bytes());
+        normal.push(b',');
+    }
+    normal
+}
+
+/// Ranges in lower case with their weights, most wanted first; those of one weight in the order of the alphabet, because theirs
+/// means nothing (RFC 9110 sections 12.4.2 and 12.5.4).
+fn weighted(list: &[u8]) -> Vec<(u16, Vec<u8>)> {
+    let mut ranges: Vec<(u16, Vec<u8>)> = list
+        .split(|byte| *byte == b',')
+        .map(<[u8]>::trim_ascii)
+        .filter(|range| !range.is_empty())
+        .map(|range| {
+            let (name, parameters) = cut_at_semicolon(range);
+            match parameters.map_or(Some(1000), weight) {
+                Some(weight) => (weight, name.trim_ascii().to_ascii_lowercase()),
+                // Whatever it means, it is compared as it is written.
+                None => (0, range.to_ascii_lowercase()),
+            }
+        })
+        .collect();
+    ranges.sort_unstable_by(|a, b| b.0.cmp(&a.0).then_with(|| a.1.cmp(&b.1)));
+    ranges
+}
+
+fn cut_at_semicolon(range: &[u8]) -> (&[u8], Option<&[u8]>) {
+    match find_outside_quotes(range, |byte| byte == b';') {
+        Some(at) => (&range[..at], Some(&range[at + 1..])),
+        None => (range, None),
+    }
+}
+
+/// The weight in thousandths, of `q=0.5` say; none when it is written in another way (RFC 9110 section 12.4.2).
+fn weight(parameter: &[u8]) -> Option<u16> {
+    let value = match parameter.trim_ascii() {
+        [b'q' | b'Q', b'=', value @ ..] => value,
+        _ => return None,
+    };
+    let (whole, fraction) = match value {
+        [whole @ (b'0' | b'1')] => (whole, &[][..]),
+        [whole @ (b'0' | b'1'), b'.', fraction @ ..] if fraction.len() <= 3 => (whole, fraction),
+        _ => return None,
+    };
+    let mut thousandths = u16::from(*whole - b'0') * 1000;
+    let mut unit = 100;
+    for digit in fraction {
+        thousandths += u16::from(digit.checked_sub(b'0').filter(|digit| *digit < 10)?) * unit;
+        unit /= 10;
+    }
+    (thousandths <= 1000).then_some(thousandths)
+}
+
+/// Appends a part of an identity, preceded by its presence and length, so that no two lists of parts give the same bytes.
+pub(crate) fn put(buffer: &mut Vec<u8>, part: Option<&[u8]>) {
+    match part {
+        None => buffer.push(0),
+        Some(bytes) => {
+            buffer.push(1);
+            buffer.extend_from_slice(&(bytes.len() as u64).to_le_bytes());
+            buffer.extend_from_slice(bytes);
+        }
+    }
+}
+
+/// The parts that [`put`] has put one behind the other.
+fn parts(mut bytes: &[u8]) -> impl Iterator<Item = Option<&[u8]>> {
+    std::iter::from_fn(move || {
+        let (presence, rest) = bytes.split_first()?;
+        if *presence == 0 {
+            bytes = rest;
+            return Some(None);
+        }
+        let (length, rest) = rest.split_first_chunk()?;
+        let (part, rest) = rest.split_at_checked(usize::try_from(u64::from_le_bytes(*length)).ok()?)?;
+        bytes = rest;
+        Some(Some(part))
+    })
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,177 @@
+//! What is sent of a stored response: the whole in the coding that the visitor prefers, a part, or that they have it already.
+
+use std::borrow::Cow;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use evergate_cache::{
+    Moment, Part, Partial, Policy, Recoding, Representation, Requested, ResponseHead, StoredResponse, content_range,
+    content_range_unsatisfied, multipart, not_modified, preferred, requested,
+};
+use http::header::{
+    ACCEPT_RANGES, CACHE_CONTROL, CONTENT_TYPE, DATE, ETAG, IF_MODIFIED_SINCE, IF_NONE_MATCH, LAST_MODIFIED,
+};
+use http::{HeaderValue, Method, StatusCode};
+
+use super::confirm::{Holds, confirmation, partial, sendable, unsatisfied};
+use super::{Served, Serving};
+use crate::compress;
+use crate::outcome::Outcome;
+use crate::respond::{Added, Framing, Gone, Head, Lines, Responder};
+
+impl Serving<'_> {
+    /// Sends a stored response.
+    pub(super) async fn stored<R: Responder>(
+        &self,
+        response: &Arc<StoredResponse>,
+        outcome: Outcome,
+        now: Moment,
+        responder: &mut R,
+    ) -> Served {
+        let representation = self.representation(response);
+        let head = representation.head();
+        let told = self.told(head);
+        let added = Added { outcome: &outcome, age: Some(response.age(now).as_secs()), told };
+        let (status, sent) = if head.status == StatusCode::OK && self.has_it_already(representation) {
+            (StatusCode::NOT_MODIFIED, responder.whole(&confirmation(&head.fields, added), &Bytes::new()).await)
+        } else {
+            match self.requested(response) {
+                Requested::Whole => (head.status, self.whole(representation, added, responder).await),
+                Requested::One(part) => {
+                    (StatusCode::PARTIAL_CONTENT, one_part(response.identity(), part, added, responder).await)
+                }
+                Requested::Several(parts) => {
+                    (StatusCode::PARTIAL_CONTENT, several_parts(response.identity(), &parts, added, responder).await)
+                }
+                Requested::Unsatisfiable => {
+                    let length = content_range_unsatisfied(response.body().len() as u64);
+                    let head = unsatisfied(&response.head().fields, length, added);
+                    (StatusCode::RANGE_NOT_SATISFIABLE, responder.whole(&head, &Bytes::new()).await)
+                }
+            }
+        };
+        self.done(outcome, sent.ok().map(|()| status))
+    }
+
+    /// A part that is stored and holds what is asked for, which bytes that is, and what is to be told of it.
+    pub(super) fn part_in_store(&self, now: Moment) -> Option<(Arc<Partial>, Part, Outcome)> {
+        let (partial, ttl) = self.gateway.cache.part(&self.asked(), now)?;
+        let fields = &partial.response().head().fields;
+        let date = partial.response().handler_date();
+        match requested(&self.request.headers, fields.get(&ETAG), fields.get(&LAST_MODIFIED), date, partial.complete())
+        {
+            Requested::One(part) if partial.bytes(part).is_some() && !self.is_conditional() => {
+                Some((partial, part, Outcome::Hit { ttl }))
+            }
+            Requested::One(_) | Requested::Several(_) | Requested::Whole | Requested::Unsatisfiable => None,
+        }
+    }
+
+    /// Whether the request depends on what the visitor has. Of a part alone the gateway does not answer that.
+    fn is_conditional(&self) -> bool {
+        [IF_NONE_MATCH, IF_MODIFIED_SINCE].iter().any(|name| self.request.headers.contains_key(name))
+    }
+
+    /// Sends bytes of a stored part.
+    pub(super) async fn part<R: Responder>(
+        &self,
+        partial_response: &Partial,
+        (part, outcome): (Part, Outcome),
+        now: Moment,
+        responder: &mut R,
+    ) -> Served {
+        let response = partial_response.response();
+        let added = Added { outcome: &outcome, age: Some(response.age(now).as_secs()), told: None };
+        let range = content_range(part, partial_response.complete());
+        let head = partial(&response.head().fields, Holds::One(range), added);
+        let sent = responder.whole(&head, &partial_response.bytes(part).unwrap_or_default()).await;
+        self.done(outcome, sent.ok().map(|()| StatusCode::PARTIAL_CONTENT))
+    }
+
+    async fn whole<R: Responder>(
+        &self,
+        representation: &Representation,
+        added: Added<'_>,
+        responder: &mut R,
+    ) -> Result<(), Gone> {
+        let head = representation.head();
+        let lines = if added.told.is_some() && head.fields.contains(&CACHE_CONTROL) {
+            Lines::Given(head.status, Cow::Owned(sendable(&head.fields, &added)))
+        } else {
+            Lines::Stored(representation)
+        };
+        responder.whole(&Head { lines, added }, representation.body()).await
+    }
+
+    /// The representation that the visitor prefers of those there are. One that is preferred and not there yet is begun.
+    fn representation<'r>(&self, response: &'r Arc<StoredResponse>) -> &'r Representation {
+        let route = self.selected.route;
+        let as_it_came = response.recoding() == Recoding::Never || self.selected.demands.no_transform;
+        if as_it_came || (response.body().len() as u64) < route.coded_from {
+            return response.identity();
+        }
+        let Some(coding) = preferred(&self.request.headers, &route.codings) else { return response.identity() };
+        match response.coded(coding) {
+            Some(coded) => coded,
+            None => {
+                compress::begin(self.gateway, &self.key, response, coding);
+                response.identity()
+            }
+        }
+    }
+
+    /// Whether the visitor's conditions say that they have it (RFC 9111 section 4.3.2). Where the handler decides, what was never
+    /// modified is as old as the answer itself.
+    pub(super) fn has_it_already(&self, representation: &Representation) -> bool {
+        let fields = &representation.head().fields;
+        let modified = fields.get(&LAST_MODIFIED).or_else(|| match self.selected.policy {
+            Policy::Window(..) => None,
+            Policy::Origin(_) => fields.get(&DATE),
+        });
+        not_modified(&self.request.headers, fields.get(&ETAG), modified)
+    }
+
+    /// What of the representation is asked for. Parts are of the identity, and of what says that it has some.
+    fn requested(&self, response: &StoredResponse) -> Requested {
+        let head = response.head();
+        self.part_of(head, response.handler_date(), response.body().len() as u64)
+    }
+
+    /// What of a representation of so many bytes is asked for.
+    pub(super) fn part_of(&self, head: &ResponseHead, date: Option<&HeaderValue>, length: u64) -> Requested {
+        let fields = &head.fields;
+        let none = fields.get(&ACCEPT_RANGES).is_some_and(|units| units.as_bytes().eq_ignore_ascii_case(b"none"));
+        if self.request.method != Method::GET || head.status != StatusCode::OK || none {
+            return Requested::Whole;
+        }
+        requested(&self.request.headers, fields.get(&ETAG), fields.get(&LAST_MODIFIED), date, length)
+    }
+}
+
+async fn one_part<R: Responder>(
+    identity: &Representation,
+    part: Part,
+    added: Added<'_>,
+    responder: &mut R,
+) -> Result<(), Gone> {
+    let body = identity.body();
+    let range = content_range(part, body.len() as u64);
+    responder.whole(&partial(&identity.head().fields, Holds::One(range), added), &part.of(body)).await
+}
+
+async fn several_parts<R: Responder>(
+    identity: &Representation,
+    parts: &[Part],
+    added: Added<'_>,
+    responder: &mut R,
+) -> Result<(), Gone> {
+    let fields = &identity.head().fields;
+    let (content_type, pieces): (HeaderValue, Vec<Bytes>) =
+        multipart(parts, fields.get(&CONTENT_TYPE), identity.body(), fastrand::u128(..));
+    let length = pieces.iter().map(|piece| piece.len() as u64).sum();
+    responder.head(&partial(fields, Holds::Several(content_type), added), Framing::Length(length)).await?;
+    for piece in pieces {
+        responder.piece(piece).await?;
+    }
+    responder.end().await
+}
