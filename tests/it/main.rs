@@ -4,6 +4,8 @@
 #[cfg(test)]
 mod admin;
 #[cfg(test)]
+mod codings;
+#[cfg(test)]
 mod collapse;
 #[cfg(test)]
 mod conditional;
@@ -24,12 +26,16 @@ mod http2;
 #[cfg(test)]
 mod identity;
 #[cfg(test)]
+mod interim;
+#[cfg(test)]
 mod keepalive;
 #[cfg(test)]
 mod limits;
 #[cfg(test)]
 mod metrics;
 mod next;
+#[cfg(test)]
+mod origin;
 #[cfg(test)]
 mod pass;
 #[cfg(test)]
@@ -38,6 +44,8 @@ mod privacy;
 mod protocol;
 #[cfg(test)]
 mod queue;
+#[cfg(test)]
+mod ranges;
 #[cfg(test)]
 mod stale;
 #[cfg(test)]
