@@ -6,6 +6,7 @@ use http::header::{
 };
 use http::{HeaderValue, StatusCode};
 
+use crate::response::decimal;
 use crate::targeted::Heeded;
 use crate::{CacheControl, ResponseHead};
 
@@ -69,7 +70,7 @@ pub fn may_be_coded(head: &ResponseHead, least: u64) -> bool {
         && !CacheControl::parse(fields.get_all(&CACHE_CONTROL)).no_transform
         && !Heeded::of(fields).control().no_transform
         && shrinks(fields.get_all(&CONTENT_TYPE))
-        && fields.get_all(&CONTENT_LENGTH).all(|line| length(line).is_some_and(|length| length >= least))
+        && fields.get_all(&CONTENT_LENGTH).all(|line| decimal(line.as_bytes()).is_some_and(|length| length >= least))
 }
 
 /// The weights that a request gives to what the gateway knows; none for what it does not name.
@@ -178,12 +179,6 @@ fn shrinks<'a>(mut lines: impl Iterator<Item = &'a HeaderValue>) -> bool {
     essence.starts_with(b"text/")
         || SUFFIXES.iter().any(|suffix| essence.ends_with(suffix.as_bytes()))
         || TYPES.iter().any(|known| essence == known.as_bytes())
-}
-
-/// The length that a response announces (RFC 9110 section 8.6); none when it cannot be read.
-fn length(line: &HeaderValue) -> Option<u64> {
-    let digits = line.to_str().ok().filter(|text| text.bytes().all(|byte| byte.is_ascii_digit()))?;
-    digits.parse().ok()
 }
 
 /// Structured syntaxes that are text, whatever they are used for (RFC 6839, RFC 9512).

@@ -171,8 +171,7 @@ impl<F: Clone> Fill<F> {
 
     /// Whether a body that its head announces as so long is kept.
     pub fn has_room_for(&self, head: &ResponseHead) -> bool {
-        let announced = head.fields.get(&CONTENT_LENGTH).and_then(|v| v.to_str().ok()?.parse::<u64>().ok());
-        announced.is_none_or(|length| length <= self.hold.shared.max_body)
+        head.content_length().is_none_or(|length| length <= self.hold.shared.max_body)
     }
 
     /// The response begins and will be kept. A body that is announced as longer than `max_body` is declined instead.

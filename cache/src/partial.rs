@@ -4,9 +4,10 @@
 //! and sends exactly these. Only parts of the same strong tag are put together.
 
 use bytes::{Bytes, BytesMut};
-use http::header::{CONTENT_LENGTH, CONTENT_RANGE, ETAG};
+use http::header::CONTENT_RANGE;
 use http::{HeaderMap, HeaderValue, StatusCode};
 
+use crate::response::decimal;
 use crate::stored::StoredResponse;
 use crate::{Moment, OriginRules, OriginVerdict, Part, ResponseHead, Sharing, Storing};
 
@@ -27,8 +28,8 @@ impl Extent {
         let mut ranges = head.fields.get_all(&CONTENT_RANGE);
         let range = ranges.next().filter(|_| ranges.next().is_none())?;
         let (first, last, complete) = content_range(range)?;
-        let length = head.fields.get(&CONTENT_LENGTH)?.to_str().ok()?.parse().ok()?;
-        let strong = head.fields.get(&ETAG).is_some_and(|etag| etag.as_bytes().starts_with(b"\""));
+        let length = head.content_length()?;
+        let strong = head.strong_etag().is_some();
         let whole = head.status == StatusCode::PARTIAL_CONTENT && first <= last && last < complete;
         (strong && whole && length == last - first + 1).then_some(Extent { first, length, complete })
     }
@@ -44,7 +45,7 @@ fn content_range(value: &HeaderValue) -> Option<(u64, u64, u64)> {
     let (unit, rest) = text.split_once(' ')?;
     let (range, complete) = rest.split_once('/')?;
     let (first, last) = range.split_once('-')?;
-    let number = |digits: &str| digits.parse().ok().filter(|_| digits.bytes().all(|byte| byte.is_ascii_digit()));
+    let number = |digits: &str| decimal(digits.as_bytes());
     if unit.eq_ignore_ascii_case("bytes") { Some((number(first)?, number(last)?, number(complete)?)) } else { None }
 }
 

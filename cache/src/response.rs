@@ -1,5 +1,6 @@
 //! The head of a response: its status and its fields, in the order in which they came.
 
+use http::header::{CONTENT_LENGTH, ETAG};
 use http::{HeaderName, HeaderValue, StatusCode};
 
 /// Header fields in their order; lines of one name are kept apart.
@@ -69,11 +70,36 @@ impl FromIterator<(HeaderName, HeaderValue)> for Fields {
     }
 }
 
-/// Status and fields of a final response.
+/// Status and fields of a response.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ResponseHead {
     /// The status code.
     pub status: StatusCode,
     /// The header fields.
     pub fields: Fields,
+}
+
+impl ResponseHead {
+    /// The length of the body that it announces (RFC 9110 section 8.6); none when it does not, or not in one way.
+    pub fn content_length(&self) -> Option<u64> {
+        let mut lengths = self.fields.get_all(&CONTENT_LENGTH).map(|line| decimal(line.as_bytes()));
+        let first = lengths.next()??;
+        lengths.all(|length| length == Some(first)).then_some(first)
+    }
+
+    /// The entity tag, if it is a single one that compares strongly (RFC 9110 section 8.8.3).
+    pub fn strong_etag(&self) -> Option<&HeaderValue> {
+        let mut tags = self.fields.get_all(&ETAG);
+        let tag = tags.next().filter(|_| tags.next().is_none())?;
+        match tag.as_bytes().trim_ascii() {
+            [b'"', inner @ .., b'"'] if !inner.contains(&b'"') => Some(tag),
+            _ => None,
+        }
+    }
+}
+
+/// A number as it is written in a field: digits and nothing else.
+pub(crate) fn decimal(digits: &[u8]) -> Option<u64> {
+    let digits = std::str::from_utf8(digits).ok()?;
+    digits.parse().ok().filter(|_| digits.bytes().all(|byte| byte.is_ascii_digit()))
 }

@@ -266,11 +266,10 @@ impl StoredResponse {
     pub(crate) fn is_described_by(&self, head: &ResponseHead) -> bool {
         let validates =
             |name: &HeaderName, own: Option<&HeaderValue>| head.fields.get(name).is_none_or(|value| own == Some(value));
-        let length = head.fields.get(&CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse::<usize>().ok());
         head.status == self.head().status
             && validates(&ETAG, self.handler_etag())
             && validates(&LAST_MODIFIED, self.last_modified())
-            && (!head.fields.contains(&CONTENT_LENGTH) || length == Some(self.body().len()))
+            && (!head.fields.contains(&CONTENT_LENGTH) || head.content_length() == Some(self.body().len() as u64))
     }
 
     /// The handler's word on it.

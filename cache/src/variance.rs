@@ -48,10 +48,10 @@ impl Variance {
                 if !names.contains(&name) {
                     names.push(name);
                 }
+                if names.len() > MAX_VARY_FIELDS {
+                    return None;
+                }
             }
-        }
-        if names.len() > MAX_VARY_FIELDS {
-            return None;
         }
         names.sort_unstable_by(|a, b| a.as_str().cmp(b.as_str()));
         Some(Variance::new(names, Spelling::Normal))

@@ -33,7 +33,7 @@ fn what_a_head_announces() {
     const TAG: Line<'_> = ("etag", "\"a\"");
     const FIVE: Line<'_> = ("content-length", "5");
     const FRONT: Line<'_> = ("content-range", "bytes 0-4/10");
-    let cases: [Announced<'_>; 26] = [
+    let cases: [Announced<'_>; 32] = [
         (206, &[TAG, FIVE, FRONT], Some((0, 5, 10))),
         (206, &[TAG, FIVE, ("content-range", "bytes 5-9/10")], Some((5, 5, 10))),
         (206, &[TAG, FIVE, ("content-range", "Bytes 0-4/5")], Some((0, 5, 5))),
@@ -45,12 +45,18 @@ fn what_a_head_announces() {
         (206, &[FIVE, FRONT], None),
         (206, &[("etag", "W/\"a\""), FIVE, FRONT], None),
         (206, &[("etag", "a"), FIVE, FRONT], None),
+        (206, &[("etag", "\""), FIVE, FRONT], None),
+        (206, &[("etag", "\"a\"b\""), FIVE, FRONT], None),
+        (206, &[TAG, TAG, FIVE, FRONT], None),
         (206, &[("last-modified", "Sun, 06 Nov 1994 08:49:37 GMT"), FIVE, FRONT], None),
         // It contradicts itself.
         (206, &[TAG, ("content-length", "4"), FRONT], None),
         (206, &[TAG, ("content-length", "10"), FRONT], None),
         (206, &[TAG, FRONT], None),
         (206, &[TAG, ("content-length", "five"), FRONT], None),
+        (206, &[TAG, ("content-length", "+5"), FRONT], None),
+        (206, &[TAG, FIVE, ("content-length", "6"), FRONT], None),
+        (206, &[TAG, FIVE, FIVE, FRONT], Some((0, 5, 10))),
         (206, &[TAG, FIVE, ("content-range", "bytes 4-0/10")], None),
         (206, &[TAG, FIVE, ("content-range", "bytes 6-10/10")], None),
         (206, &[TAG, FIVE, FRONT, FRONT], None),

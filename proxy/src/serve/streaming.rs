@@ -6,7 +6,7 @@ use bytes::Bytes;
 use evergate_cache::{
     BodyReader, Cut, Part, Policy, Requested, Streaming, content_range, content_range_unsatisfied, not_modified,
 };
-use http::header::{AGE, CONTENT_LENGTH, ETAG, LAST_MODIFIED};
+use http::header::{AGE, ETAG, LAST_MODIFIED};
 use http::{Method, StatusCode};
 
 use super::confirm::{Holds, confirmation, partial, sendable, unsatisfied};
@@ -33,8 +33,7 @@ impl Serving<'_> {
             let sent = responder.whole(&confirmation(fields, added), &Bytes::new()).await;
             return self.done(outcome, sent.ok().map(|()| StatusCode::NOT_MODIFIED));
         }
-        let announced = fields.get(&CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse().ok());
-        let announced = announced.or(reader.whole_length());
+        let announced = head.content_length().or(reader.whole_length());
         match self.part_of_what_comes(streaming, announced) {
             Requested::One(part) => {
                 let range = content_range(part, announced.unwrap_or_default());
