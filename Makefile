@@ -5,6 +5,8 @@
 BINARY := $(abspath $(or $(CARGO_TARGET_DIR),target)/release/evergate)
 TOOLS  := $(CURDIR)/tests/.tools
 NEXT   := tests/next-app
+SUITE  := tests/conformance
+FUZZ   := tests/fuzz
 
 # Tools that the machine's packages are too old for, or that must come without their service, live here.
 export PATH := $(TOOLS)/bin:$(TOOLS)/node_modules/.bin:$(PATH)
@@ -13,7 +15,7 @@ export NEXT_TELEMETRY_DISABLED := 1
 .DEFAULT_GOAL := help
 # The steps of `test` are in order, and cargo uses every core by itself.
 .NOTPARALLEL:
-.PHONY: help run build test lint setup-build setup-test setup-rust setup-node setup-promtool setup-next
+.PHONY: help run build test test-rust fuzz conformance lint setup-build setup-test setup-rust setup-node setup-promtool setup-next setup-conformance setup-cxx setup-fuzz
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -24,15 +26,46 @@ run: build ## build, then start the gateway on config.yaml in front of the demo 
 build: setup-build ## build the release binary
 	cargo build --locked --release -p evergate
 
-test: setup-build setup-test lint build ## set up, lint, and run every test
+test: setup-build setup-test lint build test-rust fuzz conformance ## set up, lint, and run every test
+
+test-rust: setup-test build
 	@ulimit -n "$$(ulimit -H -n)" 2>/dev/null || true; \
 	export EVERGATE_BIN="$(BINARY)" PROMTOOL="$$(command -v promtool)"; \
 	echo "cargo test --workspace --locked"; \
 	cargo test --workspace --locked
 
-lint: setup-build setup-rust ## formatting, clippy, documentation; warnings are errors
+# As many inputs each time, from the same seeds and none that an earlier run found; much the same ones, but not exactly, because
+# what guides the choice depends on addresses and hash maps too. FUZZ_RUNS=10000000 looks for longer. There is no sanitizer,
+# because there is no unsafe code of ours to be watched; so a stable compiler will do.
+FUZZ_RUNS   = 200000
+FUZZ_FLAGS  = --fuzz-dir $(FUZZ) --sanitizer none
+FUZZ_LIMITS = -seed=1 -runs=$(FUZZ_RUNS) -max_len=1024 -timeout=10 -rss_limit_mb=1024 -dict=$(FUZZ)/words.dict
+
+fuzz: setup-fuzz ## invent input for what reads the fields of requests and responses
+	@cargo metadata --locked --format-version 1 --manifest-path $(FUZZ)/Cargo.toml >/dev/null
+	cargo-fuzz build $(FUZZ_FLAGS)
+	@found="$$(mktemp -d)" && trap 'rm -r "$$found"' EXIT && failed="" && \
+	for target in $$(cargo-fuzz list --fuzz-dir $(FUZZ)); do \
+	  mkdir "$$found/$$target"; \
+	  if cargo-fuzz run $(FUZZ_FLAGS) $$target "$$found/$$target" $(FUZZ)/seeds/$$target -- $(FUZZ_LIMITS) >"$$found/log" 2>&1; \
+	  then echo "fuzz $$target: $$(grep -a '^Done ' "$$found/log")"; \
+	  else failed="$$failed $$target"; \
+	    grep -av -e '^#' -e '^INFO' -e '^─*$$' "$$found/log" >&2; \
+	    echo "fuzz $$target: failed; the input is in $(FUZZ)/artifacts/$$target, named above. Run it again with" >&2; \
+	    echo "  $(TOOLS)/bin/cargo-fuzz run $(FUZZ_FLAGS) $$target INPUT" >&2; \
+	  fi; \
+	done; \
+	[ -z "$$failed" ] || { echo "fuzz: failed:$$failed" >&2; exit 1; }
+
+conformance: build setup-conformance ## run the public HTTP cache test suite against the release binary
+	@EVERGATE_BIN="$(BINARY)" node $(SUITE)/run.mjs
+	@EVERGATE_BIN="$(BINARY)" node $(SUITE)/run.mjs --heuristic
+
+lint: setup-build setup-cxx setup-rust ## formatting, clippy, documentation; warnings are errors
 	cargo fmt --all --check
+	cargo fmt --manifest-path $(FUZZ)/Cargo.toml --check
 	cargo clippy --workspace --all-targets --locked -- -D warnings
+	cargo clippy --manifest-path $(FUZZ)/Cargo.toml --all-targets --locked -- -D warnings
 	RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --locked
 
 setup-build: ## install what the build needs: cmake
@@ -42,7 +75,7 @@ setup-build: ## install what the build needs: cmake
 	  command -v cmake >/dev/null 2>&1 || fail "cmake is needed to build pingora and could not be installed; install it and run make again"; \
 	}
 
-setup-test: setup-rust setup-node setup-promtool setup-next ## install what the tests need: rustfmt, clippy, Node.js, promtool, the Next.js app
+setup-test: setup-rust setup-node setup-promtool setup-next setup-conformance setup-fuzz ## install what the tests need: rustfmt, clippy, Node.js, promtool, the Next.js app, the HTTP cache suite, cargo-fuzz
 
 setup-rust:
 	@{ cargo fmt --version && cargo clippy --version; } >/dev/null 2>&1 \
@@ -81,6 +114,26 @@ setup-next: setup-node
 	  { [ -f .next/built ] && [ -d node_modules ] && [ -z "$$(find . \( -name node_modules -o -name .next \) -prune -o ! -name . -newer .next/built -print)" ]; } \
 	  || { echo "building $(NEXT)" && npm ci --no-audit --no-fund && npx next build && touch .next/built; }; \
 	}; }
+
+setup-conformance: setup-node
+	@cd $(SUITE) && { \
+	  { [ node_modules/installed -nt package-lock.json ] && [ node_modules/installed -nt package.json ]; } \
+	  || { echo "installing $(SUITE)" && npm ci --no-audit --no-fund && touch node_modules/installed; }; \
+	}
+
+# libFuzzer is written in C++ and built with the targets.
+setup-cxx:
+	@command -v c++ >/dev/null 2>&1 || { \
+	  $(SHELL_FUNCTIONS) \
+	  install_packages g++ gcc-c++ g++ gcc; \
+	  command -v c++ >/dev/null 2>&1 || fail "a C++ compiler is needed to build libFuzzer and could not be installed; install it and run make again"; \
+	}
+
+CARGO_FUZZ := 0.13.2
+
+setup-fuzz: setup-cxx
+	@[ "$$($(TOOLS)/bin/cargo-fuzz --version 2>/dev/null)" = "cargo-fuzz $(CARGO_FUZZ)" ] \
+	|| cargo install cargo-fuzz --version $(CARGO_FUZZ) --locked --root "$(TOOLS)" --force
 
 # install_packages APT DNF APK BREW: installs the packages that the machine's package manager knows under these names.
 # Homebrew wants no root; the others need it.
