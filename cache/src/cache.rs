@@ -243,6 +243,19 @@ impl<F: Clone> Cache<F> {
         }
     }
 
+    /// Whether what is stored for a request is not served unless its handler confirms it, by its own word (RFC 9111 sections
+    /// 5.2.2.2, 5.2.2.4, 5.2.2.8 and 5.2.2.10).
+    pub fn wants_confirmation(&self, asked: &Asked<'_>, now: Moment) -> bool {
+        let Some(page) = self.shared.store.get(asked.key) else { return false };
+        match page.select(&mut asked.selecting(), now).map(|slot| &slot.content) {
+            Some(Content::Stored(response, _)) => {
+                let word = response.word();
+                word.forbids_stale || word.ask_each_time
+            }
+            Some(Content::Part(_) | Content::Declined(..)) | None => false,
+        }
+    }
+
     /// Forgets every variant of a key, and what shares a group with one of them (RFC 9111 section 4.4, RFC 9875 section
     /// 2.2.1). What is being fetched for it is not kept. The number of responses that were stored.
     pub fn invalidate(&self, key: &[u8]) -> usize {

@@ -11,7 +11,8 @@ use std::borrow::Cow;
 use std::sync::Arc;
 
 use evergate_cache::{
-    Asked, Awaited, DeclineReason, Fill, Lookup, Missing, Policy, ResponseHead, StaleReason, Variant, Waiter,
+    Asked, Awaited, DeclineReason, FailureKind, Fill, Lookup, Missing, Moment, Policy, ResponseHead, StaleReason,
+    Variant, Waiter,
 };
 use http::header::{CACHE_CONTROL, RANGE, RETRY_AFTER};
 use http::{HeaderValue, Method, StatusCode};
@@ -279,7 +280,11 @@ impl Serving<'_> {
             let outcome = Outcome::Stale { staleness, reason: ServedStale::Cache(StaleReason::Error) };
             return self.stored(&response, outcome, now, responder).await;
         }
-        let (status, name) = failure.describe();
+        let (mut status, name) = failure.describe();
+        if failure.kind() == FailureKind::Unreachable && self.wants_confirmation(now) {
+            // What the handler wants to be asked about, when it cannot be asked (RFC 9111 section 5.2.2.2).
+            status = StatusCode::GATEWAY_TIMEOUT;
+        }
         if let Failure::Answer(answer) = failure {
             let outcome = shared.outcome(Fetched::NotStored(status));
             let added = Added { outcome: &outcome, age: None, told: None };
@@ -295,6 +300,10 @@ impl Serving<'_> {
         }
         let sent = notice.send(responder, &outcome).await;
         self.done(outcome, sent.ok().map(|()| status))
+    }
+
+    fn wants_confirmation(&self, now: Moment) -> bool {
+        matches!(self.selected.policy, Policy::Origin(_)) && self.gateway.cache.wants_confirmation(&self.asked(), now)
     }
 
     fn pass(&self, reason: PassReason) -> Served {
