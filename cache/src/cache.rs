@@ -15,12 +15,12 @@ use crate::page::{Content, Page, Slot, Trouble};
 use crate::partial::Combined;
 use crate::shared::Shared;
 use crate::store::{Store, StoreFigures};
-use crate::stored::{Kept, StoredResponse};
+use crate::stored::{Description, Kept, StoredResponse};
 use crate::variance::Selecting;
 use crate::word::age_value;
 use crate::{
-    CacheKey, Coding, DeclineReason, Demands, Extent, FailureKind, Groups, Moment, Partial, Policy, ResponseHead,
-    Sharing, StaleReason, Use, Variance, Variant,
+    CacheKey, Coding, DeclineReason, Demands, Extent, FailureKind, Groups, Moment, Partial, Policy, Regime,
+    ResponseHead, Sharing, StaleReason, Use, Variance, Variant,
 };
 
 /// The cache: pages in memory and the fills in flight. `F` is how a fill fails, in the words of whoever fetches.
@@ -103,7 +103,7 @@ pub enum Lookup<F: Clone> {
 }
 
 /// Why a response has to be fetched, in the terms of RFC 9211 section 2.2.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Missing {
     /// Nothing is stored for the key.
     Uri,
@@ -113,6 +113,8 @@ pub enum Missing {
     Stale,
     /// What is stored is fresh, and the request wants it fresher.
     Request,
+    /// A part is stored, and more is wanted.
+    Partial,
 }
 
 /// What may answer a request without asking the handler.
@@ -138,6 +140,9 @@ pub struct PartTerms {
     /// What [`Cache::invalidations`] said when the handler was asked.
     pub began: u64,
 }
+
+/// A part is of no use where the whole is.
+struct WholeIsKept;
 
 /// What the store knows of a key and what a request selects of it.
 enum Known {
@@ -168,6 +173,7 @@ impl<F: Clone> Cache<F> {
             Known::Settled(response, staleness, reason) => {
                 return Lookup::Stale { response, staleness, reason, refresh: None };
             }
+            Known::Declined(reason, _) if asked.policy.regime() == Regime::Window => return Lookup::Pass(reason),
             Known::Declined(..) | Known::Stale(..) | Known::Missing(..) => {}
         }
         let mut shard = self.shared.flights.lock(asked.key);
@@ -202,7 +208,7 @@ impl<F: Clone> Cache<F> {
         let key = CacheKey::from(asked.key);
         let flight = shard.begin(key.clone(), variant.clone(), &self.shared.marks);
         drop(shard);
-        let fill = Fill::new(Arc::clone(&self.shared), key, variant, flight, old);
+        let fill = Fill::new(Arc::clone(&self.shared), key, variant, flight, old, missing);
         match stale {
             Some((response, staleness, reason)) => Lookup::Stale { response, staleness, reason, refresh: Some(fill) },
             None => Lookup::Miss { fill, missing },
@@ -323,60 +329,78 @@ impl<F: Clone> Cache<F> {
     /// what [`Cache::invalidations`] said then.
     pub fn keep_part(&self, key: &[u8], head: ResponseHead, body: Bytes, received: Moment, part: PartTerms) {
         let PartTerms { extent, variant, initial_age, groups, began } = part;
+        // Noted before it is asked whether there was one: one that comes in between outdates what is kept here.
+        let mark = self.shared.marks.now();
         if body.len() as u64 != extent.length || extent.length > self.shared.max_body {
             return;
         }
-        let shard = self.shared.flights.lock(key);
-        // Noted before it is asked whether there was one: one that comes in between outdates what is kept here.
-        let mark = self.shared.marks.now();
-        if self.invalidations() != began {
-            return;
-        }
-        let page = self.shared.store.get(key);
-        let older = match page.as_deref().and_then(|page| page.find(&variant)) {
-            Some(Content::Stored(..)) => return,
-            Some(Content::Part(older)) => Some(Arc::clone(older)),
-            Some(Content::Declined(..)) | None => None,
-        };
+        let Ok(older) = self.part_in_place(key, &variant) else { return };
         let mut head = ResponseHead { status: StatusCode::OK, ..head };
         head.fields.remove(&CONTENT_RANGE);
         let kept = Kept { groups, began: mark, ..Kept::default() };
         let response = StoredResponse::new(head, body, received, None).with(initial_age, kept);
+        // Put together before the lock is taken, because it may be long.
         let content = match Partial::new(response, extent).with(older.as_deref(), self.shared.max_body) {
             Combined::Part(part) => Content::Part(Arc::new(part)),
             Combined::Whole(response) => Content::Stored(Arc::new(response), Arc::default()),
         };
+        let shard = self.shared.flights.lock(key);
+        // Another part that came meanwhile stays: what is kept is one or the other, and never a mixture.
+        let as_it_was = self
+            .part_in_place(key, &variant)
+            .is_ok_and(|now| older.as_ref().map(Arc::as_ptr) == now.as_ref().map(Arc::as_ptr));
+        if !as_it_was || self.invalidations() != began {
+            return;
+        }
         self.shared.store.put(&CacheKey::from(key), Slot { variant, content });
         drop(shard);
         self.shared.store.settle();
     }
 
-    /// Heeds what the answer to a HEAD says of what is stored: it is brought up to date where the answer describes it, and
-    /// forgotten where it does not, or where `terms` has none for what it would be then (RFC 9111 section 4.3.5).
+    /// The part that is kept for a variant, if any; an error where more is.
+    fn part_in_place(&self, key: &[u8], variant: &Variant) -> Result<Option<Arc<Partial>>, WholeIsKept> {
+        let page = self.shared.store.get(key);
+        match page.as_deref().and_then(|page| page.find(variant)) {
+            Some(Content::Stored(..)) => Err(WholeIsKept),
+            Some(Content::Part(older)) => Ok(Some(Arc::clone(older))),
+            Some(Content::Declined(..)) | None => Ok(None),
+        }
+    }
+
+    /// Heeds what the answer to a HEAD, asked for at `asked_at`, says of what is stored (RFC 9111 section 4.3.5): it is brought up
+    /// to date where the answer describes it, and forgotten where it contradicts it. It is left alone where nothing tells, where
+    /// `terms` has none, because the answer was for whoever asked, and where it is newer than the HEAD: stored since, or after
+    /// anything was invalidated. `began` is what [`Cache::invalidations`] said when the handler was asked.
     pub fn freshen(
         &self,
         asked: &Asked<'_>,
-        head: &ResponseHead,
-        received: Moment,
-        terms: impl FnOnce(&StoredResponse, &ResponseHead) -> Option<Terms>,
+        (head, received): (&ResponseHead, Moment),
+        (asked_at, began): (Moment, u64),
+        terms: impl FnOnce(&StoredResponse) -> Option<Terms>,
     ) {
         let shard = self.shared.flights.lock(asked.key);
+        if self.invalidations() != began {
+            return;
+        }
         let Some(page) = self.shared.store.get(asked.key) else { return };
         let Some(slot) = page.select(&mut asked.selecting(), received) else { return };
         let Content::Stored(response, _) = &slot.content else { return };
-        let described = response.is_described_by(head);
-        let terms = if described { terms(response, &response.updated_by(head)) } else { None };
-        let page = page.without(&slot.variant);
-        let page = match terms {
-            None => page,
-            Some(Terms { initial_age, variant, unshared, sharing, groups, recoding, dating, .. }) => {
+        if response.received().monotonic > asked_at.monotonic {
+            return;
+        }
+        let Some(terms) = terms(response) else { return };
+        let page = match response.description(head) {
+            Description::Nothing => return,
+            Description::Another => page.without(&slot.variant),
+            Description::This => {
+                let Terms { initial_age, variant, unshared, sharing, groups, recoding, dating, .. } = terms;
                 // Nobody knows what was made invalid while the HEAD was under way, so that counts which was before.
                 let kept = Kept { groups, began: response.kept().began, sharing, recoding, dating };
                 let initial_age = initial_age.unwrap_or_else(|| age_value(head));
                 let fresh = response.renewed_without(&unshared, head, received).with(initial_age, kept);
                 let variant = variant.unwrap_or_else(|| slot.variant.clone());
                 let content = Content::Stored(Arc::new(fresh), Arc::default());
-                page.with(Slot { variant, content }, usize::MAX).0
+                page.without(&slot.variant).with(Slot { variant, content }, usize::MAX).0
             }
         };
         self.shared.store.replace(CacheKey::from(asked.key), page);
@@ -396,10 +420,16 @@ impl<F: Clone> Cache<F> {
     }
 
     /// What is fresh and in the language that the request wants most, though it was made for another.
-    fn in_the_language(&self, asked: &Asked<'_>, page: &Page, now: Moment) -> Option<Known> {
+    fn in_the_language(
+        &self,
+        asked: &Asked<'_>,
+        page: &Page,
+        selecting: &mut Selecting<'_>,
+        now: Moment,
+    ) -> Option<Known> {
         let slot = match asked.policy {
             Policy::Window(..) => return None,
-            Policy::Origin(_) => page.select_by_language(asked.request)?,
+            Policy::Origin(_) => page.select_by_language(selecting)?,
         };
         let Content::Stored(response, _) = &slot.content else { return None };
         match asked.policy.allowed(response, asked.demands, now) {
@@ -427,7 +457,7 @@ impl<F: Clone> Cache<F> {
     fn known(&self, asked: &Asked<'_>, selecting: &mut Selecting<'_>, now: Moment) -> Known {
         let Some(page) = self.shared.store.get(asked.key) else { return Known::Missing(Missing::Uri, None) };
         let Some(slot) = page.select(selecting, now) else {
-            if let Some(known) = self.in_the_language(asked, &page, now) {
+            if let Some(known) = self.in_the_language(asked, &page, selecting, now) {
                 return known;
             }
             let missing = if page.holds_any() { Missing::Vary } else { Missing::Uri };
@@ -435,7 +465,7 @@ impl<F: Clone> Cache<F> {
         };
         match &slot.content {
             Content::Declined(reason, _) => Known::Declined(*reason, slot.variant.clone()),
-            Content::Part(_) => Known::Missing(Missing::Uri, None),
+            Content::Part(_) => Known::Missing(Missing::Partial, None),
             // Not even good to ask with: what was forgotten helps nobody out.
             Content::Stored(response, _) if self.is_outdated(response) => Known::Missing(Missing::Stale, None),
             Content::Stored(response, trouble) => usable(asked, response, trouble, &slot.variant, now),

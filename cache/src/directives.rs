@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use http::header::{CONTENT_ENCODING, CONTENT_RANGE, CONTENT_TYPE, VARY};
 use http::{HeaderName, HeaderValue};
 
 use crate::list::{elements, split_outside_quotes};
@@ -156,8 +157,11 @@ pub(crate) fn name_and_argument(directive: &[u8]) -> (&[u8], Option<&[u8]>) {
     }
 }
 
-/// The field names of an argument, as a token or a quoted string (RFC 9111 section 5.2); none when it is neither, or names
-/// nothing.
+/// Fields without which a response cannot be read, or given to the right one: who holds them back holds back the whole.
+const NEEDED: [HeaderName; 4] = [CONTENT_ENCODING, CONTENT_RANGE, CONTENT_TYPE, VARY];
+
+/// The field names of an argument, as a token or a quoted string (RFC 9111 section 5.2); none when it is neither, names nothing,
+/// or names what the rest cannot do without.
 fn field_names(argument: &[u8]) -> Option<Vec<HeaderName>> {
     let list = match argument {
         [b'"', inner @ .., b'"'] => inner,
@@ -165,7 +169,8 @@ fn field_names(argument: &[u8]) -> Option<Vec<HeaderName>> {
     };
     let names = list.split(|byte| *byte == b',').map(<[u8]>::trim_ascii).filter(|name| !name.is_empty());
     let names: Vec<HeaderName> = names.map(HeaderName::from_bytes).collect::<Result<_, _>>().ok()?;
-    (!names.is_empty()).then_some(names)
+    let readable = !names.iter().any(|name| NEEDED.contains(name));
+    (readable && !names.is_empty()).then_some(names)
 }
 
 /// Of a repeated directive the most restrictive counts (RFC 9111 section 4.2.1).

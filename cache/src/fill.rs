@@ -14,8 +14,8 @@ use crate::shared::Shared;
 use crate::stored::{Dating, Kept, StoredResponse};
 use crate::word::age_value;
 use crate::{
-    CacheKey, DeclineReason, EVERGATE_CACHE_CONTROL, FailureKind, Fields, Groups, Moment, Recoding, ResponseHead, Room,
-    Sharing, Variant, backoff,
+    CacheKey, DeclineReason, EVERGATE_CACHE_CONTROL, FailureKind, Fields, Groups, Missing, Moment, Recoding,
+    ResponseHead, Room, Sharing, Variant, backoff,
 };
 
 /// Permission to fetch and store for one key and variant; exactly one exists at a time.
@@ -35,6 +35,7 @@ struct Hold<F: Clone> {
     key: CacheKey,
     variant: Variant,
     flight: Arc<Flight<F>>,
+    missing: Missing,
     held: bool,
     /// What those who wait are told when nothing else has been said.
     unfinished: bool,
@@ -63,6 +64,10 @@ impl<F: Clone> Hold<F> {
 
     /// Counts a failed revalidation of what is stored; the next may begin after a back-off.
     fn note_failure(&self, kind: FailureKind, now: Moment, jitter: f64) {
+        // What is fresh needs no revalidation that could fail: one request wanted something else.
+        if self.missing == Missing::Request {
+            return;
+        }
         let shard = self.shared.flights.lock(self.key.as_bytes());
         if shard.holds(&self.key, &self.flight)
             && let Some(page) = self.shared.store.get(self.key.as_bytes())
@@ -145,8 +150,14 @@ impl<F: Clone> Fill<F> {
         variant: Variant,
         flight: Arc<Flight<F>>,
         old: Option<Arc<StoredResponse>>,
+        missing: Missing,
     ) -> Fill<F> {
-        Fill { hold: Hold { shared, key, variant, flight, held: true, unfinished: true }, old }
+        Fill { hold: Hold { shared, key, variant, flight, missing, held: true, unfinished: true }, old }
+    }
+
+    /// What was missing.
+    pub fn missing(&self) -> Missing {
+        self.hold.missing
     }
 
     /// Whoever asks: the one with whose request the handler is asked.

@@ -113,7 +113,8 @@ impl Marks {
 
     /// Whether a response of these groups, whose fetch began at `began`, was made invalid since.
     pub(crate) fn outdate(&self, groups: &Groups, began: Mark) -> bool {
-        if groups.is_empty() {
+        // Nothing was invalidated since, which is told last: most hits end here, without a lock.
+        if groups.is_empty() || self.latest.load(Ordering::Acquire) <= began.0 {
             return false;
         }
         // The floor is read under the lock under which it is raised, or a mark could be missed that has just given way to it.

@@ -34,12 +34,9 @@ pub enum Regime {
     Origin,
 }
 
-/// Everything that identifies a page. On routes with a window, what a cached handler gets to see is exactly this, so that it
-/// cannot answer differently for two requests of one key.
+/// What all pages of one site of one upstream have in common: the origin within which groups count (RFC 9875 section 2.1).
 #[derive(Clone, Copy, Debug)]
-pub struct KeyParts<'a> {
-    /// Under whose word it is kept.
-    pub regime: Regime,
+pub struct Site<'a> {
     /// The deployment's generation (`cache.generation`); a deploy starts clean.
     pub generation: &'a str,
     /// Name of the upstream that answers.
@@ -48,6 +45,32 @@ pub struct KeyParts<'a> {
     pub scheme: Scheme,
     /// The site, or none when the gateway serves a single one.
     pub host: Option<&'a str>,
+}
+
+impl Site<'_> {
+    /// Its bytes. Every part is preceded by its presence and length, so two different sites never have the same.
+    pub fn bytes(&self) -> Vec<u8> {
+        let mut buffer = Vec::with_capacity(64);
+        self.write(&mut buffer);
+        buffer
+    }
+
+    fn write(&self, buffer: &mut Vec<u8>) {
+        put(buffer, Some(self.generation.as_bytes()));
+        put(buffer, Some(self.upstream.as_bytes()));
+        put(buffer, Some(self.scheme.as_str().as_bytes()));
+        put(buffer, self.host.map(str::as_bytes));
+    }
+}
+
+/// Everything that identifies a page. On routes with a window, what a cached handler gets to see is exactly this, so that it
+/// cannot answer differently for two requests of one key.
+#[derive(Clone, Copy, Debug)]
+pub struct KeyParts<'a> {
+    /// Under whose word it is kept.
+    pub regime: Regime,
+    /// Where it belongs.
+    pub site: Site<'a>,
     /// The path in normal form.
     pub path: &'a str,
     /// The chosen query as it is forwarded, without the question mark.
@@ -64,24 +87,10 @@ impl KeyParts<'_> {
             Regime::Window => 0,
             Regime::Origin => 1,
         });
-        put(buffer, Some(self.generation.as_bytes()));
-        put(buffer, Some(self.upstream.as_bytes()));
-        put(buffer, Some(self.scheme.as_str().as_bytes()));
-        put(buffer, self.host.map(str::as_bytes));
+        self.site.write(buffer);
         put(buffer, Some(self.path.as_bytes()));
         put(buffer, self.query.map(str::as_bytes));
         put(buffer, self.cookies);
-    }
-
-    /// The bytes of what all pages of one site of one upstream have in common: the origin within which groups count (RFC 9875
-    /// section 2.1).
-    pub fn site(&self) -> Vec<u8> {
-        let mut buffer = Vec::with_capacity(64);
-        put(&mut buffer, Some(self.generation.as_bytes()));
-        put(&mut buffer, Some(self.upstream.as_bytes()));
-        put(&mut buffer, Some(self.scheme.as_str().as_bytes()));
-        put(&mut buffer, self.host.map(str::as_bytes));
-        buffer
     }
 
     /// The key as a value of its own.

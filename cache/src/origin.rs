@@ -10,7 +10,8 @@ use crate::policy::is_failure;
 use crate::targeted::Heeded;
 use crate::word::{Word, is_understood};
 use crate::{
-    CacheControl, DeclineReason, Demands, FailureKind, Moment, ResponseHead, Restriction, StoredResponse, Use, Variance,
+    CACHE_GROUPS, CacheControl, Dating, DeclineReason, Demands, FailureKind, Groups, Moment, ResponseHead, Restriction,
+    StoredResponse, Tagging, Terms, Use, Variance, Variant,
 };
 
 /// What the operator adds to the handler's word.
@@ -58,6 +59,23 @@ pub struct Storing {
     pub sharing: Sharing,
 }
 
+/// What was learned of a stored response without its body.
+#[derive(Clone, Copy, Debug)]
+pub struct Update<'a> {
+    /// The head of a 304, or of the answer to a HEAD.
+    pub head: &'a ResponseHead,
+    /// The fields of whose request it answers.
+    pub request: &'a HeaderMap,
+    /// When it came.
+    pub received: Moment,
+    /// The age with which it came.
+    pub age: Duration,
+    /// The site within which groups count.
+    pub site: &'a [u8],
+    /// Who says when it was made.
+    pub dating: Dating,
+}
+
 /// Whether one answer may serve others who asked while it was on its way.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Sharing {
@@ -103,6 +121,36 @@ impl OriginRules {
                 OriginVerdict::Store(Storing { variance, unshared: fields.cloned().collect(), sharing })
             }
             Err(reason) => OriginVerdict::Decline(reason),
+        }
+    }
+
+    /// How a stored response is kept with what a 304 or the answer to a HEAD says of it; the reason not to keep it so.
+    ///
+    /// # Errors
+    ///
+    /// What forbids it, or why it would be of no use.
+    pub fn judge_update(&self, stored: &StoredResponse, update: &Update<'_>) -> Result<Terms, DeclineReason> {
+        let Update { head, request, received, age, site, dating } = *update;
+        let mut merged = stored.updated_by(head);
+        let varies_anew = head.fields.contains(&VARY);
+        if !varies_anew {
+            // What stands there may be the gateway's own word; the response is for whom it was.
+            merged.fields.remove(&VARY);
+        }
+        match self.judge(&merged, request, Some(stored), received, age) {
+            OriginVerdict::Store(Storing { variance, unshared, sharing }) => Ok(Terms {
+                initial_age: Some(age),
+                variant: varies_anew.then(|| Variant::of(&variance, request)),
+                unshared,
+                sharing,
+                tagging: Tagging::Never,
+                groups: Groups::of(&merged.fields, &CACHE_GROUPS, site),
+                recoding: stored.recoding(),
+                dating,
+            }),
+            OriginVerdict::Decline(reason) => Err(reason),
+            // It leaves the status as it was, and what is a failure was stored as one.
+            OriginVerdict::Failure => Err(DeclineReason::NoLifetime),
         }
     }
 
@@ -196,6 +244,7 @@ impl OriginRules {
         let permitted = match failure {
             FailureKind::Unreachable => demands.accept_stale(age, staleness) || staleness < said,
             FailureKind::Answered => staleness < said,
+            FailureKind::NotAsked => false,
         };
         (permitted && !demands.no_cache && staleness <= self.stale_if_error).then_some(staleness)
     }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use std::time::Duration;
 
-use http::HeaderMap;
+use http::HeaderValue;
 use http::header::CONTENT_LANGUAGE;
 
 use crate::stored::StoredResponse;
@@ -57,8 +57,8 @@ pub(crate) struct Trouble {
     failures: AtomicU32,
     /// Monotonic reading in milliseconds.
     retry_at: AtomicU64,
-    /// Whether the handler answered with an error the last time.
-    answered: AtomicBool,
+    /// Whether the handler could not be reached the last time.
+    unreachable: AtomicBool,
 }
 
 impl Trouble {
@@ -74,12 +74,12 @@ impl Trouble {
 
     /// How the last revalidation failed.
     pub(crate) fn kind(&self) -> FailureKind {
-        if self.answered.load(Ordering::Acquire) { FailureKind::Answered } else { FailureKind::Unreachable }
+        if self.unreachable.load(Ordering::Acquire) { FailureKind::Unreachable } else { FailureKind::Answered }
     }
 
     /// One more failure; the next attempt not before `retry_at`.
     pub(crate) fn failed(&self, kind: FailureKind, retry_at: Duration) {
-        self.answered.store(kind == FailureKind::Answered, Ordering::Release);
+        self.unreachable.store(kind == FailureKind::Unreachable, Ordering::Release);
         self.retry_at.store(u64::try_from(retry_at.as_millis()).unwrap_or(u64::MAX), Ordering::Release);
         self.failures.fetch_add(1, Ordering::AcqRel);
     }
@@ -99,13 +99,13 @@ impl Page {
 
     /// A stored response that a request selects although it was made for another: it differs in the languages that were asked
     /// for alone, and is in the one that the request wants most.
-    pub(crate) fn select_by_language(&self, request: &HeaderMap) -> Option<&Slot> {
-        self.slots.iter().find(|slot| match &slot.content {
-            Content::Stored(response, _) => {
-                let language = response.head().fields.get(&CONTENT_LANGUAGE);
-                language.is_some_and(|language| slot.variant.speaks(language, request))
-            }
-            Content::Part(_) | Content::Declined(..) => false,
+    pub(crate) fn select_by_language(&self, selecting: &mut Selecting<'_>) -> Option<&Slot> {
+        let mut speaking = self.slots.iter().filter(|slot| slot.language().is_some()).peekable();
+        speaking.peek()?;
+        let wanted = selecting.language()?;
+        speaking.find(|slot| {
+            let speaks = slot.language().is_some_and(|own| own.as_bytes().trim_ascii().eq_ignore_ascii_case(&wanted));
+            speaks && selecting.selects_but_for_language(&slot.variant)
         })
     }
 
@@ -174,6 +174,14 @@ impl Page {
 }
 
 impl Slot {
+    /// The language of what is stored (RFC 9110 section 8.5).
+    fn language(&self) -> Option<&HeaderValue> {
+        match &self.content {
+            Content::Stored(response, _) => response.head().fields.get(&CONTENT_LANGUAGE),
+            Content::Part(_) | Content::Declined(..) => None,
+        }
+    }
+
     fn size(&self) -> usize {
         let content = match &self.content {
             Content::Stored(response, _) => response.size() + size_of::<Trouble>(),

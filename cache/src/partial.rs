@@ -4,8 +4,8 @@
 //! and sends exactly these. Only parts of the same strong tag are put together.
 
 use bytes::{Bytes, BytesMut};
-use http::header::CONTENT_RANGE;
-use http::{HeaderMap, HeaderValue, StatusCode};
+use http::header::{CONTENT_ENCODING, CONTENT_RANGE, CONTENT_TYPE};
+use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 
 use crate::response::decimal;
 use crate::stored::StoredResponse;
@@ -113,7 +113,7 @@ impl Partial {
     pub(crate) fn with(self, older: Option<&Partial>, most: u64) -> Combined {
         let older = older.filter(|older| {
             let touches = older.extent.first <= self.extent.end() && self.extent.first <= older.extent.end();
-            touches && older.extent.complete == self.extent.complete && older.has_the_tag_of(&self)
+            touches && older.extent.complete == self.extent.complete && older.is_of_the_same(&self)
         });
         let Some(older) = older else { return self.perhaps_whole() };
         let first = self.extent.first.min(older.extent.first);
@@ -140,9 +140,16 @@ impl Partial {
         body.freeze()
     }
 
-    fn has_the_tag_of(&self, other: &Partial) -> bool {
+    /// Whether both are parts of one representation: of the same strong tag (RFC 9111 section 3.4), and, because handlers give
+    /// one tag to several, in the same coding and of the same type.
+    fn is_of_the_same(&self, other: &Partial) -> bool {
+        let said = |partial: &Partial, name: &HeaderName| -> Vec<HeaderValue> {
+            partial.response.head().fields.get_all(name).cloned().collect()
+        };
         let tag = |partial: &Partial| partial.response.handler_etag().cloned();
-        tag(self).is_some() && tag(self) == tag(other)
+        tag(self).is_some()
+            && tag(self) == tag(other)
+            && [CONTENT_ENCODING, CONTENT_TYPE].iter().all(|name| said(self, name) == said(other, name))
     }
 
     fn perhaps_whole(self) -> Combined {

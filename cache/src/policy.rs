@@ -39,6 +39,8 @@ pub enum FailureKind {
     Unreachable,
     /// It answered, with an error.
     Answered,
+    /// It was not asked: the gateway has too much to do.
+    NotAsked,
 }
 
 impl Policy {
@@ -79,8 +81,8 @@ impl Policy {
         now: Moment,
     ) -> Option<Duration> {
         match self {
+            Policy::Window(..) if demands.no_cache => None,
             Policy::Window(windows, _) => match windows.freshness(response, now) {
-                _ if demands.no_cache => None,
                 Freshness::Fresh { .. } => Some(Duration::ZERO),
                 Freshness::Stale { staleness } => (staleness <= windows.stale_if_error).then_some(staleness),
                 Freshness::Expired => None,

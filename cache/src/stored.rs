@@ -1,5 +1,6 @@
 //! A stored response: what the cache keeps. Never changed, only replaced.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, Ordering};
 use std::time::Duration;
 
@@ -75,15 +76,20 @@ pub enum Recoding {
     WhenAsked,
 }
 
-/// Which codings were tried, a bit for each: once for each stored response.
-#[derive(Debug, Default)]
-struct Attempts(AtomicU8);
-
-impl Clone for Attempts {
-    fn clone(&self) -> Self {
-        Attempts(AtomicU8::new(self.0.load(Ordering::Acquire)))
-    }
+/// What the answer to a HEAD says of a stored response.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Description {
+    /// That it is what is there.
+    This,
+    /// That something else is there.
+    Another,
+    /// Nothing by which that could be told.
+    Nothing,
 }
+
+/// Which codings were tried, a bit for each: once for each body, whatever is found out about it meanwhile.
+#[derive(Clone, Debug, Default)]
+struct Attempts(Arc<AtomicU8>);
 
 impl StoredResponse {
     /// A response whose head arrived at `received` and whose body is whole. `Age` is taken out of the head and remembered;
@@ -190,7 +196,8 @@ impl StoredResponse {
     /// Whether a coding of it is to be made now by whoever asks: true once.
     pub fn claim(&self, coding: Coding) -> bool {
         let bit = attempt(coding);
-        self.attempts.0.fetch_or(bit, Ordering::AcqRel) & bit == 0
+        // Looked at first: most who ask come after it was tried.
+        self.attempts.0.load(Ordering::Acquire) & bit == 0 && self.attempts.0.fetch_or(bit, Ordering::AcqRel) & bit == 0
     }
 
     /// A coding that was claimed could not be tried: the next who asks may.
@@ -261,15 +268,39 @@ impl StoredResponse {
         }
     }
 
-    /// Whether the answer to a HEAD describes it: every validator that the answer has is its own, and so is the length (RFC
-    /// 9111 section 4.3.5).
-    pub(crate) fn is_described_by(&self, head: &ResponseHead) -> bool {
-        let validates =
-            |name: &HeaderName, own: Option<&HeaderValue>| head.fields.get(name).is_none_or(|value| own == Some(value));
-        head.status == self.head().status
-            && validates(&ETAG, self.handler_etag())
-            && validates(&LAST_MODIFIED, self.last_modified())
-            && (!head.fields.contains(&CONTENT_LENGTH) || head.content_length() == Some(self.body().len() as u64))
+    /// Whether a 304 with this head speaks of it by every validator that it has (RFC 9111 section 4.3.4): a strong tag must be its
+    /// own, a weak one mean the same, and without a tag the date must be its own.
+    pub fn is_confirmed_by(&self, not_modified: &ResponseHead) -> bool {
+        let opaque = |etag: &HeaderValue| etag.as_bytes().strip_prefix(b"W/").unwrap_or(etag.as_bytes()).to_vec();
+        match (not_modified.fields.get(&ETAG), not_modified.fields.get(&LAST_MODIFIED)) {
+            (Some(etag), _) if etag.as_bytes().starts_with(b"W/") => {
+                self.handler_etag().is_some_and(|own| opaque(own) == opaque(etag))
+            }
+            (Some(_), _) => self.is_meant_by(not_modified),
+            (None, Some(modified)) => self.last_modified().is_none_or(|own| own == modified),
+            (None, None) => true,
+        }
+    }
+
+    /// What the answer to a HEAD says of it: whether every validator that the answer has is its own, and the length (RFC 9111
+    /// section 4.3.5).
+    pub(crate) fn description(&self, head: &ResponseHead) -> Description {
+        let length = HeaderValue::from(self.body().len());
+        let own = [(ETAG, self.handler_etag()), (LAST_MODIFIED, self.last_modified()), (CONTENT_LENGTH, Some(&length))];
+        let mut said = own.iter().filter(|(name, _)| head.fields.contains(name)).peekable();
+        let same = said.peek().is_some();
+        if head.status != self.head().status || !said.all(|(name, own)| head.fields.get(name) == *own) {
+            Description::Another
+        } else if same {
+            Description::This
+        } else {
+            Description::Nothing
+        }
+    }
+
+    /// When its head arrived.
+    pub(crate) fn received(&self) -> Moment {
+        self.received
     }
 
     /// The handler's word on it.

@@ -10,6 +10,9 @@ use crate::list::{elements, find_outside_quotes};
 /// Most request fields by which the responses of one page may differ: each is looked at in each look-up.
 pub const MAX_VARY_FIELDS: usize = 32;
 
+/// Most languages or codings of a request that are put in order.
+const MAX_RANGES: usize = 64;
+
 /// The request fields that split a page, and how their values are compared.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Variance {
@@ -101,24 +104,6 @@ impl Variant {
         Selecting::any(request).selects(self)
     }
 
-    /// Whether `request` asks for this one but for its `Accept-Language`, and for a response in `language` before any other
-    /// (RFC 9110 sections 12.5.4 and 8.5): what its handler would choose is known.
-    pub(crate) fn speaks(&self, language: &HeaderValue, request: &HeaderMap) -> bool {
-        if self.variance.spelling == Spelling::AsSent || !self.variance.names.contains(&ACCEPT_LANGUAGE) {
-            return false;
-        }
-        let wanted = list_value(request, &ACCEPT_LANGUAGE).and_then(|list| most_wanted(&list));
-        let language = language.as_bytes().trim_ascii().to_ascii_lowercase();
-        if wanted.is_none_or(|wanted| wanted != language) {
-            return false;
-        }
-        let values = self.variance.values(request);
-        let mut names = self.variance.names.iter();
-        parts(&self.values)
-            .zip(parts(&values))
-            .all(|(own, other)| names.next() == Some(&ACCEPT_LANGUAGE) || own == other)
-    }
-
     /// What it differs in from others of its page.
     pub fn variance(&self) -> &Variance {
         &self.variance
@@ -153,16 +138,32 @@ impl<'a> Selecting<'a> {
         if self.only.is_some_and(|only| *only != variant.variance) {
             return false;
         }
-        if variant.variance.names.is_empty() {
-            return true;
+        variant.variance.names.is_empty() || *self.values(&variant.variance) == *variant.values
+    }
+
+    /// The language that the request wants before any other, in lower case.
+    pub(crate) fn language(&self) -> Option<Vec<u8>> {
+        list_value(self.request, &ACCEPT_LANGUAGE).and_then(|list| most_wanted(&list))
+    }
+
+    /// Whether the request asks for this one, but for its `Accept-Language`.
+    pub(crate) fn selects_but_for_language(&mut self, variant: &Variant) -> bool {
+        let names = &variant.variance.names;
+        if self.only.is_some() || !names.contains(&ACCEPT_LANGUAGE) {
+            return false;
         }
-        if let Some((_, values)) = self.last.as_ref().filter(|(variance, _)| *variance == variant.variance) {
-            return **values == *variant.values;
+        let values = self.values(&variant.variance);
+        let mut pairs = names.iter().zip(parts(&variant.values).zip(parts(values)));
+        pairs.all(|(name, (own, other))| *name == ACCEPT_LANGUAGE || own == other)
+    }
+
+    /// What the request says of the fields in which variants differ.
+    fn values(&mut self, variance: &Variance) -> &[u8] {
+        let request = self.request;
+        if self.last.as_ref().is_none_or(|(known, _)| known != variance) {
+            self.last = None;
         }
-        let values = variant.variance.values(self.request);
-        let selected = *values == *variant.values;
-        self.last = Some((variant.variance.clone(), values));
-        selected
+        &self.last.get_or_insert_with(|| (variance.clone(), variance.values(request))).1
     }
 }
 
@@ -183,7 +184,10 @@ fn normal_value(request: &HeaderMap, name: &HeaderName) -> Option<Vec<u8>> {
         return Some(list);
     }
     if *name == ACCEPT_LANGUAGE || *name == ACCEPT_ENCODING {
-        return Some(by_weight(&list));
+        // A list that nobody needs is compared like any other.
+        if let Some(normal) = by_weight(&list) {
+            return Some(normal);
+        }
     }
     let members: Vec<&[u8]> = elements(&list).map(<[u8]>::trim_ascii).filter(|member| !member.is_empty()).collect();
     Some(members.join(b",".as_slice()))
@@ -191,26 +195,29 @@ fn normal_value(request: &HeaderMap, name: &HeaderName) -> Option<Vec<u8>> {
 
 /// The range that a list wants more than every other, in lower case; none when there is no such one.
 fn most_wanted(list: &[u8]) -> Option<Vec<u8>> {
-    let mut ranges = weighted(list).into_iter();
+    let mut ranges = weighted(list)?.into_iter();
     let (weight, first) = ranges.next()?;
     let alone = ranges.next().is_none_or(|(next, _)| next < weight);
     (alone && weight > 0 && first != b"*").then_some(first)
 }
 
 /// A list of weighted ranges in the one spelling that lists of the same meaning share.
-fn by_weight(list: &[u8]) -> Vec<u8> {
+fn by_weight(list: &[u8]) -> Option<Vec<u8>> {
     let mut normal = Vec::with_capacity(list.len());
-    for (weight, text) in weighted(list) {
+    for (weight, text) in weighted(list)? {
         normal.extend_from_slice(&text);
         normal.extend_from_slice(&weight.to_be_bytes());
         normal.push(b',');
     }
-    normal
+    Some(normal)
 }
 
 /// Ranges in lower case with their weights, most wanted first; those of one weight in the order of the alphabet, because theirs
-/// means nothing (RFC 9110 sections 12.4.2 and 12.5.4).
-fn weighted(list: &[u8]) -> Vec<(u16, Vec<u8>)> {
+/// means nothing (RFC 9110 sections 12.4.2 and 12.5.4). None for more than [`MAX_RANGES`].
+fn weighted(list: &[u8]) -> Option<Vec<(u16, Vec<u8>)>> {
+    if list.iter().filter(|byte| **byte == b',').count() >= MAX_RANGES {
+        return None;
+    }
     let mut ranges: Vec<(u16, Vec<u8>)> = list
         .split(|byte| *byte == b',')
         .map(<[u8]>::trim_ascii)
@@ -225,7 +232,7 @@ fn weighted(list: &[u8]) -> Vec<(u16, Vec<u8>)> {
         })
         .collect();
     ranges.sort_unstable_by(|a, b| b.0.cmp(&a.0).then_with(|| a.1.cmp(&b.1)));
-    ranges
+    Some(ranges)
 }
 
 fn cut_at_semicolon(range: &[u8]) -> (&[u8], Option<&[u8]>) {

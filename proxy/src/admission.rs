@@ -4,14 +4,14 @@ use std::borrow::Cow;
 use std::sync::Arc;
 use std::time::Duration;
 
-use evergate_cache::{Demands, KeyParts, Policy, Scheme};
+use evergate_cache::{Demands, KeyParts, Policy, Regime, Scheme, Site};
 use http::header::{ALLOW, AUTHORIZATION, COOKIE, IF_MATCH, IF_UNMODIFIED_SINCE, LOCATION};
 use http::{HeaderMap, HeaderValue, Method, StatusCode};
 
 use crate::config::{Authorization, Query, TrailingSlash, Unmatched};
-use crate::handler_request::seen_fields;
+use crate::forwarded::seen_fields;
 use crate::outcome::{Answered, PassReason};
-use crate::passage::{Leash, Passage};
+use crate::passage::{Leash, Naming, Passage};
 use crate::request::{BodyPresence, Protocol, Request};
 use crate::respond::Notice;
 use crate::routes::Matched;
@@ -248,6 +248,7 @@ fn passage(
         params: None,
         target: target.forwarded(),
         reason,
+        naming: Naming::Visitors,
         date: Arc::default(),
         cut: Arc::default(),
         first_step,
@@ -277,12 +278,15 @@ fn passage_on(
 impl Selected<'_> {
     /// What identifies its page.
     pub fn key<'k>(&'k self, scheme: Scheme, snapshot: &'k Snapshot) -> KeyParts<'k> {
-        KeyParts {
-            regime: self.policy.regime(),
+        let site = Site {
             generation: &snapshot.generation,
             upstream: &self.route.upstream.name,
             scheme,
             host: self.host.as_deref(),
+        };
+        KeyParts {
+            regime: self.policy.regime(),
+            site,
             path: self.path,
             query: self.query.as_deref(),
             cookies: self.cookies.as_deref(),
@@ -297,7 +301,12 @@ impl Selected<'_> {
         target: &Target<'_>,
         reason: PassReason,
     ) -> Passage {
-        passage_on(snapshot, self.route, &self.matched, request, target, reason)
+        let passage = passage_on(snapshot, self.route, &self.matched, request, target, reason);
+        let naming = match self.policy {
+            Policy::Window(..) => Naming::Visitors,
+            Policy::Origin(_) => Naming::Keyed(self.host.clone()),
+        };
+        Passage { naming, ..passage }
     }
 }
 
@@ -306,19 +315,11 @@ impl Selected<'_> {
 pub fn origin_key(snapshot: &Snapshot, target: &Target<'_>, scheme: Scheme, host: Option<&str>) -> Option<Vec<u8>> {
     let matched = snapshot.table.find(target.matched_path())?;
     let route = &snapshot.routes[matched.route];
-    let RouteKind::Origin(policy) = &route.kind else { return None };
-    let parts = KeyParts {
-        regime: policy.regime(),
-        generation: &snapshot.generation,
-        upstream: &route.upstream.name,
-        scheme,
-        host,
-        path: target.path(),
-        query: target.query(),
-        cookies: None,
-    };
+    let RouteKind::Origin(_) = &route.kind else { return None };
     let mut key = Vec::with_capacity(128);
-    parts.write(&mut key);
+    let site = Site { generation: &snapshot.generation, upstream: &route.upstream.name, scheme, host };
+    KeyParts { regime: Regime::Origin, site, path: target.path(), query: target.query(), cookies: None }
+        .write(&mut key);
     Some(key)
 }
 

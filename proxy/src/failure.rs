@@ -80,9 +80,23 @@ impl Failure {
             | Failure::FirstByteTimeout
             | Failure::IdleTimeout
             | Failure::MaxDuration
-            | Failure::Malformed
+            | Failure::Malformed => FailureKind::Unreachable,
+            Failure::Crowded | Failure::Abandoned => FailureKind::NotAsked,
+        }
+    }
+
+    /// Whether it may be due to something in the request of whoever asked, so that others may fare better.
+    pub fn may_be_the_askers(&self) -> bool {
+        match self {
+            Failure::Status(_) | Failure::Reset | Failure::Malformed => true,
+            Failure::Connect
+            | Failure::ConnectTimeout
+            | Failure::FirstByteTimeout
+            | Failure::IdleTimeout
+            | Failure::MaxDuration
+            | Failure::Answer(_)
             | Failure::Crowded
-            | Failure::Abandoned => FailureKind::Unreachable,
+            | Failure::Abandoned => false,
         }
     }
 

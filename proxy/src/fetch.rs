@@ -3,7 +3,7 @@
 
 pub mod answer;
 mod ask;
-pub(crate) mod origin;
+mod origin;
 mod window;
 
 use std::sync::{Arc, Mutex, PoisonError};
@@ -11,8 +11,8 @@ use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use evergate_cache::{
-    Audience, CACHE_GROUPS, Dating, DeclineReason, Fill, Filling, Groups, Moment, Policy, Pushed, Recoding,
-    ResponseHead, Room, may_be_coded,
+    Audience, CACHE_GROUPS, Dating, DeclineReason, EVERGATE_CACHE_CONTROL, Fill, Filling, Groups, Moment, Policy,
+    Pushed, Recoding, ResponseHead, Room, may_be_coded,
 };
 use http::HeaderValue;
 use http::header::{ACCEPT_ENCODING, SET_COOKIE};
@@ -73,7 +73,7 @@ pub fn start(
             Policy::Window(windows, _) => Judge::Window(Windowed(*windows)),
             Policy::Origin(rules) => Judge::Origin(Asker::new(*rules, selected, &errand)),
         },
-        site: selected.key(request.scheme, snapshot).site(),
+        site: selected.key(request.scheme, snapshot).site.bytes(),
         request: match errand {
             Errand::Miss => asked,
             // Nobody waits for it: it asks about what is stored, or for whatever there is.
@@ -192,7 +192,7 @@ impl Fetch {
     /// Asks the handler; what comes back is an answer with its head.
     async fn ask(&self, fill: &Fill<Failure>, request: &HandlerRequest) -> Result<Answered, Failure> {
         let begun = self.gateway.clock.now();
-        let interim = |mut head: ResponseHead| match self.judge {
+        let interim = |mut head: ResponseHead| match &self.judge {
             // Made for everyone, so it sets nobody's cookie.
             Judge::Window(_) => {
                 head.fields.remove(&SET_COOKIE);
@@ -378,8 +378,9 @@ impl ErrorAnswer {
     /// line of text under the same status.
     fn new(mut head: ResponseHead, body: Option<Bytes>) -> ErrorAnswer {
         use http::header::{CACHE_CONTROL, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, SET_COOKIE};
-        head.fields.remove(&SET_COOKIE);
-        head.fields.remove(&CONTENT_LENGTH);
+        for name in [SET_COOKIE, CONTENT_LENGTH, EVERGATE_CACHE_CONTROL] {
+            head.fields.remove(&name);
+        }
         if !head.fields.contains(&CACHE_CONTROL) {
             head.fields.append(CACHE_CONTROL, crate::respond::NO_STORE);
         }

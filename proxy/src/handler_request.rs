@@ -1,37 +1,22 @@
 //! What a handler is asked on behalf of a cached route: with a window of its own exactly what is in the key, and a fixed few
 //! fields beside it; where the handler's word counts, the whole request of whoever asks.
 
-use std::borrow::Cow;
 use std::fmt::Write;
 
 use evergate_cache::{Policy, SURROGATE_CAPABILITY, StoredResponse, list_value};
-use http::header::{
-    ACCEPT, CONNECTION, CONTENT_LENGTH, COOKIE, EXPECT, HOST, IF_MODIFIED_SINCE, IF_NONE_MATCH, IF_RANGE, RANGE, TE,
-    TRAILER, TRANSFER_ENCODING, UPGRADE, USER_AGENT, VIA,
-};
+use http::header::{ACCEPT, COOKIE, HOST, IF_MODIFIED_SINCE, IF_NONE_MATCH, USER_AGENT, VIA};
 use http::{HeaderMap, HeaderName, HeaderValue, Method};
 use pingora_http::RequestHeader;
 
 use crate::admission::Selected;
+use crate::forwarded::{
+    NOT_FORWARDED, TRACEPARENT, X_FORWARDED_FOR, X_FORWARDED_HOST, X_FORWARDED_PROTO, X_MATCHED_PATH, X_REQUEST_ID,
+    X_ROUTE_PARAMS, for_the_gateway_alone, joined_cookies,
+};
 use crate::request::Request;
 
 /// Who asks, on cached routes.
 const AGENT: HeaderValue = HeaderValue::from_static(concat!("evergate/", env!("CARGO_PKG_VERSION")));
-
-/// The route's pattern, for handlers.
-pub const X_MATCHED_PATH: HeaderName = HeaderName::from_static("x-matched-path");
-/// The route's parameters as JSON, for handlers.
-pub const X_ROUTE_PARAMS: HeaderName = HeaderName::from_static("x-route-params");
-/// Names a request across services.
-pub const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
-/// W3C Trace Context.
-pub const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
-/// The visitor's scheme.
-pub const X_FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
-/// The host the visitor asked for.
-pub const X_FORWARDED_HOST: HeaderName = HeaderName::from_static("x-forwarded-host");
-/// The addresses on the way.
-pub const X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 
 /// What this gateway can be told in `Surrogate-Control`, for handlers.
 pub const SURROGATE_CAPABILITY_FIELD: HeaderName = HeaderName::from_static("surrogate-capability");
@@ -117,25 +102,6 @@ fn chosen_fields(selected: &Selected<'_>, request: &Request) -> Vec<(HeaderName,
     fields
 }
 
-/// The fields of a visitor of which the handler may see something: without those that their `Connection` names, which end here
-/// (RFC 9110 section 7.6.1). What a response is selected by is taken from these.
-pub fn seen_fields(headers: &HeaderMap) -> Cow<'_, HeaderMap> {
-    let lines = headers.get_all(CONNECTION).iter();
-    let named: Vec<HeaderName> = lines
-        .flat_map(|line| line.as_bytes().split(|byte| *byte == b','))
-        .filter_map(|item| HeaderName::from_bytes(item.trim_ascii()).ok())
-        .filter(|name| headers.contains_key(name))
-        .collect();
-    if named.is_empty() {
-        return Cow::Borrowed(headers);
-    }
-    let mut seen = headers.clone();
-    for name in named {
-        seen.remove(name);
-    }
-    Cow::Owned(seen)
-}
-
 /// Everything that the visitor sent but what concerns the connection alone, and who forwards it.
 fn whole_fields(headers: &HeaderMap, request: &Request) -> Vec<(HeaderName, HeaderValue)> {
     let forwarded = headers.iter().filter(|(name, _)| !NOT_FORWARDED.contains(name) && !for_the_gateway_alone(name));
@@ -154,44 +120,6 @@ fn whole_fields(headers: &HeaderMap, request: &Request) -> Vec<(HeaderName, Head
         fields.push((TRACEPARENT, traceparent()));
     }
     fields
-}
-
-/// Request fields that a handler does not see as the visitor sent them, and that differ from visitor to visitor: what varies by
-/// one of them is for nobody else.
-pub static WRITTEN: [HeaderName; 6] =
-    [X_FORWARDED_FOR, X_REQUEST_ID, TRACEPARENT, VIA, IF_NONE_MATCH, IF_MODIFIED_SINCE];
-
-/// Fields that concern the visitor's connection (RFC 9110 section 7.6.1) or its message, and those that are written anew.
-const NOT_FORWARDED: [HeaderName; 14] = [
-    CONNECTION,
-    HeaderName::from_static("keep-alive"),
-    HeaderName::from_static("proxy-connection"),
-    HeaderName::from_static("http2-settings"),
-    TE,
-    TRAILER,
-    TRANSFER_ENCODING,
-    UPGRADE,
-    CONTENT_LENGTH,
-    EXPECT,
-    HOST,
-    COOKIE,
-    // A fetch asks for the whole, whoever began it.
-    RANGE,
-    IF_RANGE,
-];
-
-/// Fields by which handlers know the gateway and what is in front of it, and which no visitor may send.
-pub fn for_the_gateway_alone(name: &HeaderName) -> bool {
-    const NAMES: [&str; 4] = ["forwarded", "x-matched-path", "x-route-params", "x-now-route-matches"];
-    const PREFIXES: [&str; 5] = ["x-forwarded-", "x-prerender-revalidate", "x-middleware-", "x-nextjs-", "x-invoke-"];
-    // Handlers of the CGI family cannot tell an underscore from a hyphen.
-    let name = name.as_str().replace('_', "-");
-    NAMES.contains(&name.as_str()) || PREFIXES.iter().any(|prefix| name.starts_with(prefix))
-}
-
-/// The lines of `Cookie` as one: HTTP/2 may split them, HTTP/1.1 may not (RFC 9113 section 8.2.3).
-pub fn joined_cookies(headers: &HeaderMap) -> Option<HeaderValue> {
-    list_value(headers, &COOKIE).and_then(|cookies| HeaderValue::from_bytes(&cookies).ok())
 }
 
 /// A new name for a request: 128 random bits in hexadecimal.

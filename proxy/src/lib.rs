@@ -20,6 +20,7 @@ pub mod demo;
 pub mod effects;
 pub mod failure;
 pub mod fetch;
+pub mod forwarded;
 pub mod gateway;
 pub mod handler_request;
 pub mod log;

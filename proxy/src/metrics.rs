@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use evergate_cache::{EvictionCause, StoreFigures};
+use evergate_cache::{EvictionCause, StaleReason, StoreFigures};
 use http::{Method, StatusCode};
 use prometheus::{Encoder, Gauge, GaugeVec, HistogramOpts, HistogramVec, IntCounterVec, Opts, Registry, TextEncoder};
 
@@ -210,6 +210,9 @@ impl Metrics {
         match outcome {
             Outcome::Pass { reason, .. } => self.uncacheable.with_label_values(&[route, reason.as_str()]).inc(),
             Outcome::Stale { reason, .. } => self.stale_served.with_label_values(&[route, reason.as_str()]).inc(),
+            Outcome::Despite { .. } => {
+                self.stale_served.with_label_values(&[route, StaleReason::Error.as_str()]).inc();
+            }
             Outcome::Miss { fetched: Fetched::Declined(_, reason), .. } => {
                 self.uncacheable.with_label_values(&[route, reason.as_str()]).inc();
             }

@@ -22,6 +22,17 @@ pub enum Outcome {
         /// Why it was served.
         reason: ServedStale,
     },
+    /// Answered from memory, past its freshness lifetime, because the handler was asked and failed.
+    Despite {
+        /// How long it has been stale.
+        staleness: Duration,
+        /// Why it was asked.
+        missing: Missing,
+        /// Whether the result was shared with a fetch that was already under way.
+        collapsed: bool,
+        /// What came of it.
+        fetched: Fetched,
+    },
     /// Fetched.
     Miss {
         /// What was missing.
@@ -98,10 +109,12 @@ pub enum PassReason {
     Dynamic,
     /// No route matches.
     Unmatched,
-    /// Its method is neither GET nor HEAD, or it is a HEAD that nothing stored answers.
+    /// Its method is neither GET nor HEAD.
     Method,
-    /// It asks for a part, and nothing stored holds it.
-    Range,
+    /// It is a HEAD that nothing stored answers, for want of this.
+    Head(Missing),
+    /// It asks for a part that nothing stored holds, for want of this.
+    Range(Missing),
     /// It says `no-store`.
     NoStore,
     /// It depends on the state that only the handler knows (`If-Match`, `If-Unmodified-Since`).
@@ -125,7 +138,8 @@ impl PassReason {
             PassReason::Dynamic => "dynamic",
             PassReason::Unmatched => "unmatched",
             PassReason::Method => "method",
-            PassReason::Range => "range",
+            PassReason::Head(_) => "head",
+            PassReason::Range(_) => "range",
             PassReason::NoStore => "request-no-store",
             PassReason::Precondition => "precondition",
             PassReason::Body => "body",
@@ -142,7 +156,8 @@ impl PassReason {
             PassReason::Dynamic,
             PassReason::Unmatched,
             PassReason::Method,
-            PassReason::Range,
+            PassReason::Head(Missing::Uri),
+            PassReason::Range(Missing::Uri),
             PassReason::NoStore,
             PassReason::Precondition,
             PassReason::Body,
@@ -158,10 +173,10 @@ impl PassReason {
     fn fwd(self) -> &'static str {
         match self {
             PassReason::Method => "method",
+            PassReason::Head(missing) | PassReason::Range(missing) => fwd(missing),
             PassReason::Body
             | PassReason::Upgrade
             | PassReason::Authorization
-            | PassReason::Range
             | PassReason::NoStore
             | PassReason::Precondition => "request",
             PassReason::Dynamic | PassReason::Unmatched | PassReason::Bypass | PassReason::Declined(_) => "bypass",
@@ -248,7 +263,7 @@ impl Outcome {
     pub fn x_cache(&self) -> XCache {
         match self {
             Outcome::Hit { .. } => XCache::Hit,
-            Outcome::Stale { .. } => XCache::Stale,
+            Outcome::Stale { .. } | Outcome::Despite { .. } => XCache::Stale,
             Outcome::Miss { .. } => XCache::Miss,
             Outcome::Revalidated { .. } => XCache::Revalidated,
             Outcome::Pass { .. } => XCache::Pass,
@@ -266,6 +281,17 @@ impl fmt::Display for Outcome {
             Outcome::Hit { ttl: None } => f.write_str("; hit"),
             Outcome::Stale { staleness, reason } => {
                 write!(f, "; hit; ttl={}; detail={}", negative(staleness), reason.as_str())
+            }
+            Outcome::Despite { staleness, missing, collapsed, fetched } => {
+                write!(f, "; fwd={}", fwd(missing))?;
+                if collapsed {
+                    f.write_str("; collapsed")?;
+                }
+                match fetched {
+                    Fetched::NotStored(status) => write!(f, "; fwd-status={}", status.as_u16())?,
+                    Fetched::Pending | Fetched::Stored(_) | Fetched::Declined(..) | Fetched::Failed(_) => {}
+                }
+                write!(f, "; ttl={}; detail={}", negative(staleness), StaleReason::Error.as_str())
             }
             Outcome::Miss { missing, collapsed, fetched } => {
                 write!(f, "; fwd={}", fwd(missing))?;
@@ -313,6 +339,7 @@ fn fwd(missing: Missing) -> &'static str {
         Missing::Vary => "vary-miss",
         Missing::Stale => "stale",
         Missing::Request => "request",
+        Missing::Partial => "partial",
     }
 }
 

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use evergate_cache::{EVERGATE_CACHE_CONTROL, Moment};
+use evergate_cache::{EVERGATE_CACHE_CONTROL, Moment, SURROGATE_CAPABILITY};
 use http::header::{
     CACHE_CONTROL, CONTENT_LENGTH, COOKIE, DATE, ETAG, EXPECT, EXPIRES, HOST, LAST_MODIFIED, TRANSFER_ENCODING,
     UPGRADE, VIA,
@@ -23,18 +23,19 @@ use pingora::upstreams::peer::HttpPeer;
 use pingora::{Error, ErrorType};
 use pingora_http::{RequestHeader, ResponseHeader};
 
-use crate::effects::{self, Passing};
+use crate::effects::{Answer, PassingPart};
 use crate::failure::Failure;
 use crate::fetch::answer::checked;
-use crate::gateway::Gateway;
-use crate::handler_request::{
+use crate::forwarded::{
     TRACEPARENT, X_FORWARDED_FOR, X_FORWARDED_HOST, X_FORWARDED_PROTO, X_MATCHED_PATH, X_REQUEST_ID, X_ROUTE_PARAMS,
-    for_the_gateway_alone, joined_cookies, request_id, traceparent,
+    for_the_gateway_alone, joined_cookies,
 };
+use crate::gateway::Gateway;
+use crate::handler_request::{SURROGATE_CAPABILITY_FIELD, request_id, traceparent};
 use crate::metrics::UpstreamResult;
 use crate::observe::observe;
 use crate::outcome::{Fetched, Outcome, PassReason};
-use crate::passage::{Passage, Reached};
+use crate::passage::{Naming, Passage, Reached};
 use crate::request::{Protocol, Request};
 use crate::respond::{NO_STORE, Notice, SLOWEST_WRITE, TAG_FIELDS};
 use crate::serve::Record;
@@ -62,7 +63,7 @@ pub struct Carried {
     /// What the cache said of its invalidations when the handler was asked.
     invalidations: u64,
     /// A part that may be kept once it has passed.
-    part: Option<Passing>,
+    part: Option<PassingPart>,
 }
 
 /// A request that passes, and what was decided about it.
@@ -244,9 +245,6 @@ impl ProxyHttp for PassThrough {
             request.insert_header(X_FORWARDED_FOR, peer.to_string())?;
         }
         request.insert_header(X_FORWARDED_PROTO, known.scheme.as_str())?;
-        if let Some(authority) = &known.authority {
-            request.insert_header(X_FORWARDED_HOST, authority)?;
-        }
         if !request.headers.contains_key(X_REQUEST_ID) {
             request.insert_header(X_REQUEST_ID, request_id())?;
         }
@@ -257,11 +255,7 @@ impl ProxyHttp for PassThrough {
             request.insert_header(X_MATCHED_PATH, &route.pattern)?;
             request.insert_header(X_ROUTE_PARAMS, params)?;
         }
-        // HTTP/1.0 visitors need not say a host; HTTP/1.1 handlers need one.
-        let unsaid = carried.server_host.as_ref().filter(|_| !request.headers.contains_key(HOST));
-        if let Some(host) = passage.upstream.configured_host().or(unsaid) {
-            request.insert_header(HOST, host)?;
-        }
+        name_site(request, passage, known, carried.server_host.as_ref())?;
         // The upload counts against the handler only once it is over.
         if !session.is_body_empty() {
             passage.leash.extend(passage.first_step);
@@ -285,6 +279,7 @@ impl ProxyHttp for PassThrough {
             passage.leash.begun(silence(passage, request));
         }
         if status.is_informational() && status != StatusCode::SWITCHING_PROTOCOLS {
+            keep_for_ourselves(response);
             return Ok(());
         }
         if request.keep_alive && request.headers.contains_key(EXPECT) && session.is_body_done() {
@@ -296,15 +291,13 @@ impl ProxyHttp for PassThrough {
         carried.status = Some(status);
         carried.fetched = Fetched::NotStored(status);
         passage.remember_date(response.headers.get(DATE).cloned());
-        effects::of_answer(&self.gateway, passage, request, response);
-        carried.part = effects::collect(&self.gateway, passage, request, response, (asked, carried.invalidations));
+        let answer = Answer { passage, request, response, asked, began: carried.invalidations };
+        carried.part = answer.affect(&self.gateway);
         for name in ["keep-alive", "proxy-connection"] {
             // Of the handler's connection, not of the visitor's (RFC 9110 section 7.6.1).
             response.remove_header(name);
         }
-        for name in TAG_FIELDS.into_iter().chain([EVERGATE_CACHE_CONTROL]) {
-            response.remove_header(&name);
-        }
+        keep_for_ourselves(response);
         if must_not_be_kept(passage, request, response) {
             response.insert_header(CACHE_CONTROL, NO_STORE)?;
         }
@@ -400,6 +393,36 @@ impl ProxyHttp for PassThrough {
     }
 }
 
+/// Says under which name the site is asked for. What comes of it may be kept only where a fetch would say the same: under a name
+/// that is in the key, or that no visitor has a say in.
+fn name_site(
+    request: &mut RequestHeader,
+    passage: &Passage,
+    known: &Request,
+    server: Option<&HeaderValue>,
+) -> pingora::Result<()> {
+    let visitors = match &passage.naming {
+        Naming::Visitors => known.authority.as_deref(),
+        Naming::Keyed(site) => {
+            request.append_header(SURROGATE_CAPABILITY_FIELD, SURROGATE_CAPABILITY)?;
+            request.remove_header(&HOST);
+            site.as_deref()
+        }
+    };
+    if let Some(name) = visitors {
+        request.insert_header(X_FORWARDED_HOST, name)?;
+    }
+    if let (Naming::Keyed(Some(site)), None) = (&passage.naming, passage.upstream.configured_host()) {
+        request.insert_header(HOST, site.as_str())?;
+    }
+    // HTTP/1.0 visitors need not say a host; HTTP/1.1 handlers need one.
+    let unsaid = server.filter(|_| !request.headers.contains_key(HOST));
+    if let Some(host) = passage.upstream.configured_host().or(unsaid) {
+        request.insert_header(HOST, host)?;
+    }
+    Ok(())
+}
+
 /// How long the framework waits for each read of an answer to an HTTP/2 visitor: it knows one time for head and body, so the
 /// longer of the two counts.
 fn http2_read_timeout(passage: &Passage) -> Duration {
@@ -484,6 +507,13 @@ fn check_answer(request: &Request, response: &mut ResponseHeader) -> pingora::Re
 fn first_length(response: &ResponseHeader) -> Option<String> {
     let first = response.headers.get(CONTENT_LENGTH)?.to_str().ok()?;
     Some(first.split(',').next()?.trim().to_owned())
+}
+
+/// Removes what is for the gateway alone.
+fn keep_for_ourselves(response: &mut ResponseHeader) {
+    for name in TAG_FIELDS.into_iter().chain([EVERGATE_CACHE_CONTROL]) {
+        response.remove_header(&name);
+    }
 }
 
 /// Whether a route lives by its handler's word.

@@ -27,6 +27,8 @@ pub struct Passage {
     pub target: String,
     /// Why it passes.
     pub reason: PassReason,
+    /// Under which name its handler is asked.
+    pub naming: Naming,
     /// How long the handler may take to begin its answer.
     pub first_step: Duration,
     /// How long it may take.
@@ -35,6 +37,15 @@ pub struct Passage {
     pub date: Arc<Mutex<Option<HeaderValue>>>,
     /// Whether the answer broke off after its head was sent.
     pub cut: Arc<AtomicBool>,
+}
+
+/// Under which name a handler is asked.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Naming {
+    /// The visitor's.
+    Visitors,
+    /// As a fetch is: the site, where it is in the key, and nothing of the visitor's.
+    Keyed(Option<String>),
 }
 
 impl Passage {

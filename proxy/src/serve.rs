@@ -11,8 +11,8 @@ use std::borrow::Cow;
 use std::sync::Arc;
 
 use evergate_cache::{
-    Asked, Awaited, DeclineReason, FailureKind, Fill, Lookup, Missing, Moment, Policy, ResponseHead, StaleReason,
-    Variant, Waiter,
+    Asked, Awaited, DeclineReason, FailureKind, Fill, Glance, Lookup, Missing, Moment, Policy, ResponseHead,
+    StaleReason, Variant, Waiter,
 };
 use http::header::{CACHE_CONTROL, RANGE, RETRY_AFTER};
 use http::{HeaderValue, Method, StatusCode};
@@ -108,12 +108,14 @@ enum Waited {
 }
 
 /// Why waiting came to nothing.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 enum Again {
     /// The fill was given up.
     Abandoned,
     /// What came is for another variant: nobody could know before the handler said what it differs in.
     Mismatched,
+    /// The handler failed, perhaps for something in the request of whoever asked.
+    Failed(Failure),
 }
 
 /// How often a request looks up: once more after a fill that was given up, or that turned out to be for others.
@@ -140,18 +142,22 @@ impl Serving<'_> {
     /// Answers from what is stored, or not at all.
     async fn glance<R: Responder>(&self, responder: &mut R) -> Served {
         let now = self.gateway.clock.now();
-        if let Ok(glance) = self.gateway.cache.glance(&self.asked(), now) {
-            let refreshed = matches!(glance.staleness, Err((_, StaleReason::Revalidating)));
-            if refreshed && !self.selected.demands.only_if_cached {
+        let only_if_cached = self.selected.demands.only_if_cached;
+        let missing = match self.gateway.cache.glance(&self.asked(), now) {
+            Ok(Glance { staleness: Err((_, StaleReason::Revalidating)), .. }) if !only_if_cached => {
                 return self.look_up(responder).await;
             }
-            let outcome = match glance.staleness {
-                Ok(ttl) => Outcome::Hit { ttl },
-                Err((staleness, reason)) => Outcome::Stale { staleness, reason: ServedStale::Cache(reason) },
-            };
-            return self.stored(&glance.response, outcome, now, responder).await;
-        }
-        if self.selected.demands.only_if_cached {
+            Ok(Glance { response, staleness }) => {
+                let outcome = match staleness {
+                    Ok(ttl) => Outcome::Hit { ttl },
+                    // Nobody revalidates it: the request asks for what there is.
+                    Err((staleness, _)) => Outcome::Stale { staleness, reason: ServedStale::Cache(StaleReason::Asked) },
+                };
+                return self.stored(&response, outcome, now, responder).await;
+            }
+            Err(missing) => missing,
+        };
+        if only_if_cached {
             // RFC 9111 section 5.2.1.7.
             let notice = Notice::new(StatusCode::GATEWAY_TIMEOUT, "nothing that is stored answers this", now.wall);
             let outcome = Outcome::Answered(Answered::NotCached);
@@ -159,11 +165,11 @@ impl Serving<'_> {
             return self.done(outcome, sent.ok().map(|()| notice.status));
         }
         if self.request.method == Method::HEAD {
-            return self.pass(PassReason::Method);
+            return self.pass(PassReason::Head(missing));
         }
         match self.part_in_store(now) {
             Some((partial, part, outcome)) => self.part(&partial, (part, outcome), now, responder).await,
-            None => self.pass(PassReason::Range),
+            None => self.pass(PassReason::Range(missing)),
         }
     }
 
@@ -199,7 +205,11 @@ impl Serving<'_> {
                     let shared = Shared { missing: Missing::Uri, collapsed: true };
                     return self.failed(&Failure::Abandoned, &shared, responder).await;
                 }
-                Waited::LookAgain(_) => looks += 1,
+                Waited::LookAgain(Again::Failed(failure)) if looks == MOST_LOOKS => {
+                    let shared = Shared { missing: Missing::Uri, collapsed: true };
+                    return self.failed(&failure, &shared, responder).await;
+                }
+                Waited::LookAgain(Again::Abandoned | Again::Mismatched | Again::Failed(_)) => looks += 1,
             }
         }
     }
@@ -266,6 +276,9 @@ impl Serving<'_> {
                 self.stored(&response, outcome, self.gateway.clock.now(), responder).await
             }
             Awaited::Declined(reason) => self.pass(PassReason::Declined(reason)),
+            Awaited::Failed(failure) if self.may_fare_better(&failure, shared) => {
+                return Waited::LookAgain(Again::Failed(failure));
+            }
             Awaited::Failed(failure) => self.failed(&failure, shared, responder).await,
             Awaited::Crowded => self.failed(&Failure::Crowded, shared, responder).await,
             // An interim answer is none that ends the waiting.
@@ -276,11 +289,16 @@ impl Serving<'_> {
     /// Sends what is stored if it may help out, otherwise what a failed fill means for those who waited.
     async fn failed<R: Responder>(&self, failure: &Failure, shared: &Shared, responder: &mut R) -> Served {
         let now = self.gateway.clock.now();
+        let (mut status, name) = failure.describe();
         if let Some((response, staleness)) = self.gateway.cache.despite(failure.kind(), &self.asked(), now) {
-            let outcome = Outcome::Stale { staleness, reason: ServedStale::Cache(StaleReason::Error) };
+            let fetched = match failure.kind() {
+                FailureKind::Answered => Fetched::NotStored(status),
+                FailureKind::Unreachable | FailureKind::NotAsked => Fetched::Failed(name),
+            };
+            let (missing, collapsed) = (shared.missing, shared.collapsed);
+            let outcome = Outcome::Despite { staleness, missing, collapsed, fetched };
             return self.stored(&response, outcome, now, responder).await;
         }
-        let (mut status, name) = failure.describe();
         if failure.kind() == FailureKind::Unreachable && self.wants_confirmation(now) {
             // What the handler wants to be asked about, when it cannot be asked (RFC 9111 section 5.2.2.2).
             status = StatusCode::GATEWAY_TIMEOUT;
@@ -300,6 +318,16 @@ impl Serving<'_> {
         }
         let sent = notice.send(responder, &outcome).await;
         self.done(outcome, sent.ok().map(|()| status))
+    }
+
+    /// Whether one's own request may fare better than that of whoever asked, with which the handler failed: where it saw the whole
+    /// of it, and nothing stored helps out.
+    fn may_fare_better(&self, failure: &Failure, shared: &Shared) -> bool {
+        let theirs = shared.collapsed && matches!(self.selected.policy, Policy::Origin(_));
+        let now = self.gateway.clock.now();
+        theirs
+            && failure.may_be_the_askers()
+            && self.gateway.cache.despite(failure.kind(), &self.asked(), now).is_none()
     }
 
     fn wants_confirmation(&self, now: Moment) -> bool {

@@ -9,7 +9,7 @@ use http::header::COOKIE;
 use http::{HeaderName, HeaderValue};
 
 use crate::config::{self, CacheSettings, Config, QueryPattern, TrailingSlash, Unmatched};
-use crate::handler_request::WRITTEN;
+use crate::forwarded::WRITTEN;
 use crate::routes::RouteTable;
 use crate::upstream::Upstream;
 

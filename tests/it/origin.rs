@@ -4,8 +4,10 @@
 mod collapse;
 mod forwarding;
 mod freshness;
+mod heads;
 mod invalidation;
 mod parts;
+mod poison;
 mod requests;
 mod stale;
 mod storing;

@@ -71,6 +71,8 @@ fn look(
 enum Act {
     /// A visitor asks for the page in English, and this is the answer.
     Ask(&'static str),
+    /// A visitor wants it confirmed first.
+    AskAnew(&'static str),
     /// The same in another language.
     AskIn(&'static str, &'static str),
     /// What those who wait have been told by now; they go on waiting when it is nothing.
@@ -83,6 +85,8 @@ enum Act {
     Renew(Option<&'static str>),
     Decline(DeclineReason),
     Fail,
+    /// It fails because the handler was not asked.
+    NotAsked,
     Drop,
     /// Its response begins.
     Begin,
@@ -122,8 +126,9 @@ impl Story {
     }
 
     /// The answer to a look-up, in words.
-    fn ask(&mut self, language: &str, now: Moment) -> String {
-        let answer = look(&self.cache, KEY, language, self.windows, now);
+    fn ask(&mut self, language: &str, demands: &Demands, now: Moment) -> String {
+        let (request, policy) = (request(language), windowed(self.windows));
+        let answer = self.cache.lookup(&Asked { key: KEY, request: &request, policy: &policy, demands }, now);
         let words = answer_in_words(&answer);
         match answer {
             Lookup::Stale { refresh, .. } => self.fills.extend(refresh),
@@ -145,8 +150,12 @@ impl Story {
 
     fn act(&mut self, act: Act, now: Moment) {
         match act {
-            Act::Ask(expected) => assert_eq!(self.ask("en", now), expected),
-            Act::AskIn(language, expected) => assert_eq!(self.ask(language, now), expected),
+            Act::Ask(expected) => self.act(Act::AskIn("en", expected), now),
+            Act::AskAnew(expected) => {
+                let demands = Demands { no_cache: true, ..Demands::default() };
+                assert_eq!(self.ask("en", &demands, now), expected);
+            }
+            Act::AskIn(language, expected) => assert_eq!(self.ask(language, &Demands::default(), now), expected),
             Act::Told(expected) => assert_eq!(self.told(), expected),
             Act::Store(body) => self.act(Act::StoreAs(200, &[], body), now),
             Act::StoreAs(status, lines, body) => {
@@ -160,6 +169,7 @@ impl Story {
             }
             Act::Decline(reason) => self.fill().decline(reason, now),
             Act::Fail => self.fill().fail("boom", FailureKind::Unreachable, now, 0.0),
+            Act::NotAsked => self.fill().fail("busy", FailureKind::NotAsked, now, 0.0),
             Act::Drop => drop(self.fill()),
             Act::Begin => {
                 let filling = self.fill().begin(head(200, &[]), now, Terms::default());
@@ -192,10 +202,12 @@ fn answer_in_words(answer: &Lookup<&'static str>) -> String {
         Lookup::Hit { response, ttl: None } => format!("hit {}", text(response.body())),
         Lookup::Stale { response, staleness, reason, refresh } => {
             let refreshes = if refresh.is_some() { " refresh" } else { "" };
+            assert!(refresh.as_ref().is_none_or(|fill| fill.missing() == Missing::Stale));
             format!("stale {} {} {}{refreshes}", text(response.body()), staleness.as_secs(), reason.as_str())
         }
         Lookup::Collapsed { missing, .. } => format!("collapsed {}", name(*missing)),
         Lookup::Miss { fill, missing } => {
+            assert_eq!(fill.missing(), *missing);
             let old = fill.old().map(|old| format!(" old={}", text(old.body())));
             format!("miss {}{}", name(*missing), old.unwrap_or_default())
         }
@@ -209,6 +221,7 @@ fn name(missing: Missing) -> &'static str {
         Missing::Vary => "vary",
         Missing::Stale => "stale",
         Missing::Request => "request",
+        Missing::Partial => "partial",
     }
 }
 
@@ -281,3 +294,37 @@ fn play(story: &[(u64, Act)]) {
 }
 
 mod stories;
+
+/// What becomes of a fill, seconds, and what a visitor gets then.
+type Known = (&'static [(u64, Act)], u64, &'static str);
+
+/// Hits, and what is declined on a route with a window, wait for nobody.
+#[test]
+fn what_is_known_waits_for_no_lock() {
+    let ends: [Known; 4] = [
+        (&[(0, Act::Store("one"))], 0, "hit one ttl=60"),
+        (&[(0, Act::Decline(DeclineReason::Private))], 0, "pass private"),
+        (&[(0, Act::Decline(DeclineReason::Private))], 9, "pass private"),
+        (
+            &[(0, Act::Store("one")), (60, Act::Ask("stale one 0 revalidating refresh")), (60, Act::Fail)],
+            61,
+            "stale one 1 error",
+        ),
+    ];
+    for (end, seconds, expected) in ends {
+        let mut story = Story::new();
+        story.act(Act::Ask("miss uri"), at(0));
+        for (then, act) in end {
+            story.act(*act, at(*then));
+        }
+        let cache = &story.cache;
+        std::thread::scope(|scope| {
+            let held = cache.shared.flights.lock(KEY);
+            let (tell, told) = std::sync::mpsc::channel();
+            scope.spawn(move || tell.send(answer_in_words(&look(cache, KEY, "en", WINDOWS, at(seconds)))));
+            let found = told.recv_timeout(Duration::from_secs(20));
+            drop(held);
+            assert_eq!(found.as_deref(), Ok(expected));
+        });
+    }
+}

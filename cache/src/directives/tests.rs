@@ -141,6 +141,36 @@ fn an_argument_that_cannot_be_read_holds_back_the_whole() {
     }
 }
 
+/// What cannot be read, or given to the right one, without a field that is held back is held back whole.
+#[test]
+fn a_field_that_the_rest_needs_holds_back_the_whole() {
+    let cases = [
+        ("content-encoding", true),
+        ("content-range", true),
+        ("content-type", true),
+        ("vary", true),
+        ("Content-Type", true),
+        ("\"VARY\"", true),
+        ("\"x-a, content-encoding\"", true),
+        ("\"content-range,, x-a\"", true),
+        ("content-length", false),
+        ("content-language", false),
+        ("content-types", false),
+        ("\"etag, date, set-cookie\"", false),
+    ];
+    for (argument, whole) in cases {
+        for name in ["no-cache", "private"] {
+            let names = argument.trim_matches('"').replace(", ", "+").to_lowercase();
+            let expected = if whole { name.to_owned() } else { format!("{name}={names}") };
+            assert_eq!(read(&[&format!("{name}={argument}")]), expected, "{name}={argument}");
+            // Wherever it stands beside others.
+            let lines = [format!("{name}=\"x-b\""), format!("{name}={argument}, max-age=60")];
+            let expected = if whole { name.to_owned() } else { format!("{name}=x-b+{names}") };
+            assert_eq!(read(&[&lines[0], &lines[1]]), format!("{expected} max-age=60"), "{lines:?}");
+        }
+    }
+}
+
 /// Directives that keep a response from being served stale (sections 5.2.2.2, 5.2.2.8 and 5.2.2.10).
 #[test]
 fn what_forbids_staleness() {

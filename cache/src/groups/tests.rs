@@ -123,6 +123,24 @@ fn every_invalidation_counts_from_when_it_was() {
     assert_eq!(marks.now(), now);
 }
 
+/// Most hits find that nothing was made invalid since, and wait for nobody to learn it.
+#[test]
+fn what_is_newer_than_every_invalidation_waits_for_no_lock() {
+    let (marks, x) = (Marks::default(), groups(&["\"x\""]));
+    marks.invalidate(&x);
+    let (before, now) = (Mark(0), marks.now());
+    std::thread::scope(|scope| {
+        let writing = marks.marks.write().unwrap();
+        let (tell, told) = std::sync::mpsc::channel();
+        let (marks, x) = (&marks, &x);
+        scope.spawn(move || tell.send(marks.outdate(x, now)));
+        let found = told.recv_timeout(std::time::Duration::from_secs(20));
+        drop(writing);
+        assert_eq!(found, Ok(false));
+    });
+    assert!(marks.outdate(&x, before));
+}
+
 /// Marks that give way to the floor leave nothing valid that was not.
 #[test]
 fn promise_6_marks_are_bounded_and_none_is_lost() {

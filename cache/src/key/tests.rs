@@ -4,15 +4,14 @@ use std::collections::HashMap;
 
 use proptest::prelude::*;
 
-use super::{CacheKey, KeyParts, Regime, Scheme};
+use super::{CacheKey, KeyParts, Regime, Scheme, Site};
+
+const SITE: Site<'static> = Site { generation: "g1", upstream: "demo", scheme: Scheme::Http, host: Some("a.example") };
 
 /// The parts that the rows below change one at a time.
 const PARTS: KeyParts<'static> = KeyParts {
     regime: Regime::Window,
-    generation: "g1",
-    upstream: "demo",
-    scheme: Scheme::Http,
-    host: Some("a.example"),
+    site: SITE,
     path: "/posts",
     query: Some("page=1"),
     cookies: Some(b"theme=dark"),
@@ -23,13 +22,13 @@ fn every_part_makes_another_key() {
     let keys = [
         ("as it is", PARTS),
         ("regime", KeyParts { regime: Regime::Origin, ..PARTS }),
-        ("generation", KeyParts { generation: "g2", ..PARTS }),
-        ("no generation", KeyParts { generation: "", ..PARTS }),
-        ("upstream", KeyParts { upstream: "demo2", ..PARTS }),
-        ("scheme", KeyParts { scheme: Scheme::Https, ..PARTS }),
-        ("host", KeyParts { host: Some("b.example"), ..PARTS }),
-        ("empty host", KeyParts { host: Some(""), ..PARTS }),
-        ("no host", KeyParts { host: None, ..PARTS }),
+        ("generation", KeyParts { site: Site { generation: "g2", ..SITE }, ..PARTS }),
+        ("no generation", KeyParts { site: Site { generation: "", ..SITE }, ..PARTS }),
+        ("upstream", KeyParts { site: Site { upstream: "demo2", ..SITE }, ..PARTS }),
+        ("scheme", KeyParts { site: Site { scheme: Scheme::Https, ..SITE }, ..PARTS }),
+        ("host", KeyParts { site: Site { host: Some("b.example"), ..SITE }, ..PARTS }),
+        ("empty host", KeyParts { site: Site { host: Some(""), ..SITE }, ..PARTS }),
+        ("no host", KeyParts { site: Site { host: None, ..SITE }, ..PARTS }),
         ("path", KeyParts { path: "/posts/", ..PARTS }),
         ("case of the path", KeyParts { path: "/Posts", ..PARTS }),
         ("query", KeyParts { query: Some("page=2"), ..PARTS }),
@@ -39,13 +38,16 @@ fn every_part_makes_another_key() {
         ("empty cookies", KeyParts { cookies: Some(b""), ..PARTS }),
         ("no cookies", KeyParts { cookies: None, ..PARTS }),
         // The same letters, divided differently.
-        ("host and path", KeyParts { host: Some("a.example/posts"), path: "", ..PARTS }),
+        ("host and path", KeyParts { site: Site { host: Some("a.example/posts"), ..SITE }, path: "", ..PARTS }),
         ("path and query", KeyParts { path: "/postspage=1", query: None, ..PARTS }),
         ("query as cookies", KeyParts { query: Some("theme=dark"), cookies: Some(b"page=1"), ..PARTS }),
-        ("generation and upstream", KeyParts { generation: "g", upstream: "1demo", ..PARTS }),
+        ("generation and upstream", KeyParts { site: Site { generation: "g", upstream: "1demo", ..SITE }, ..PARTS }),
         // What looks like the border between two parts is none.
-        ("a border in the upstream", KeyParts { upstream: "demo\u{1}x", ..PARTS }),
-        ("a border in the generation", KeyParts { generation: "g1\u{1}demo", upstream: "x", ..PARTS }),
+        ("a border in the upstream", KeyParts { site: Site { upstream: "demo\u{1}x", ..SITE }, ..PARTS }),
+        (
+            "a border in the generation",
+            KeyParts { site: Site { generation: "g1\u{1}demo", upstream: "x", ..SITE }, ..PARTS },
+        ),
     ];
     for (at, (changed, parts)) in keys.iter().enumerate() {
         for (before, other) in &keys[..at] {
@@ -76,15 +78,19 @@ fn a_site_is_what_its_pages_have_in_common() {
         ("path", KeyParts { path: "/other", ..PARTS }, true),
         ("query", KeyParts { query: None, ..PARTS }, true),
         ("cookies", KeyParts { cookies: None, ..PARTS }, true),
-        ("generation", KeyParts { generation: "g2", ..PARTS }, false),
-        ("upstream", KeyParts { upstream: "demo2", ..PARTS }, false),
-        ("scheme", KeyParts { scheme: Scheme::Https, ..PARTS }, false),
-        ("host", KeyParts { host: Some("b.example"), ..PARTS }, false),
-        ("no host", KeyParts { host: None, ..PARTS }, false),
-        ("generation and upstream", KeyParts { generation: "g", upstream: "1demo", ..PARTS }, false),
+        ("generation", KeyParts { site: Site { generation: "g2", ..SITE }, ..PARTS }, false),
+        ("upstream", KeyParts { site: Site { upstream: "demo2", ..SITE }, ..PARTS }, false),
+        ("scheme", KeyParts { site: Site { scheme: Scheme::Https, ..SITE }, ..PARTS }, false),
+        ("host", KeyParts { site: Site { host: Some("b.example"), ..SITE }, ..PARTS }, false),
+        ("no host", KeyParts { site: Site { host: None, ..SITE }, ..PARTS }, false),
+        (
+            "generation and upstream",
+            KeyParts { site: Site { generation: "g", upstream: "1demo", ..SITE }, ..PARTS },
+            false,
+        ),
     ];
     for (changed, parts, same) in cases {
-        assert_eq!(parts.site() == PARTS.site(), same, "{changed}");
+        assert_eq!(parts.site.bytes() == PARTS.site.bytes(), same, "{changed}");
     }
 }
 
@@ -108,7 +114,7 @@ fn key(parts: &Owned) -> CacheKey {
     let scheme = if *secure { Scheme::Https } else { Scheme::Http };
     let [host, query, cookies] = [host, query, cookies].map(Option::as_deref);
     let cookies = cookies.map(str::as_bytes);
-    KeyParts { regime, generation, upstream, scheme, host, path, query, cookies }.key()
+    KeyParts { regime, site: Site { generation, upstream, scheme, host }, path, query, cookies }.key()
 }
 
 proptest! {

@@ -126,6 +126,25 @@ fn a_failed_revalidation_waits() {
     }
 }
 
+/// What the last failure was counts: a handler that was not asked is not unreachable.
+#[test]
+fn a_failure_has_a_kind() {
+    use FailureKind::{Answered, NotAsked, Unreachable};
+    let trouble = Trouble::default();
+    for (failure, expected) in [
+        (Unreachable, Unreachable),
+        (Answered, Answered),
+        (Unreachable, Unreachable),
+        (NotAsked, Answered),
+        (NotAsked, Answered),
+        (Unreachable, Unreachable),
+    ] {
+        trouble.failed(failure, Duration::ZERO);
+        assert_eq!(trouble.kind(), expected, "{failure:?}");
+    }
+    assert_eq!(trouble.failures(), 6);
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
 

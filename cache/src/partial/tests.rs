@@ -112,10 +112,16 @@ fn promise_1_a_part_is_kept_where_the_whole_would_be() {
 
 /// The bytes from `first` to before `end` of [`BODY`], as a response of this tag that came at some second.
 fn part(first: usize, end: usize, tag: &str, seconds: u64) -> Partial {
+    part_with(first, end, tag, seconds, &[])
+}
+
+/// The same with more fields.
+fn part_with(first: usize, end: usize, tag: &str, seconds: u64, more: &[Line<'_>]) -> Partial {
     let tag = format!("\"{tag}\"");
     let came = seconds.to_string();
     let body = Bytes::from_static(&BODY.as_bytes()[first..end]);
-    let response = StoredResponse::new(head(200, &[("etag", &tag), ("x-came", &came)]), body, at(seconds), None);
+    let lines = [&[("etag", tag.as_str()), ("x-came", came.as_str())], more].concat();
+    let response = StoredResponse::new(head(200, &lines), body, at(seconds), None);
     let [first, length] = [first, end - first].map(|number| number as u64);
     Partial::new(response, Extent { first, length, complete: BODY.len() as u64 })
 }
@@ -165,6 +171,40 @@ fn parts_become_more() {
     let mut longer = part(5, 8, "a", 1);
     longer.extent.complete = 11;
     assert_eq!(together(part(0, 5, "a", 9), Some(&longer), 100), "0: 01234");
+}
+
+/// Handlers give one tag to several representations: their parts are not put together.
+#[test]
+fn parts_of_one_coding_and_type_become_more() {
+    const GZIP: Line<'_> = ("content-encoding", "gzip");
+    const BR: Line<'_> = ("content-encoding", "br");
+    const TEXT: Line<'_> = ("content-type", "text/plain");
+    // The fields of the newer one, of the older one, and whether they are put together.
+    let cases: [(&[Line<'_>], &[Line<'_>], bool); 12] = [
+        (&[], &[], true),
+        (&[GZIP], &[GZIP], true),
+        (&[GZIP], &[BR], false),
+        (&[GZIP], &[], false),
+        (&[], &[GZIP], false),
+        (&[GZIP, BR], &[GZIP], false),
+        (&[GZIP, BR], &[BR, GZIP], false),
+        (&[TEXT], &[TEXT], true),
+        (&[TEXT], &[("content-type", "text/html")], false),
+        (&[TEXT], &[], false),
+        (&[TEXT, GZIP], &[GZIP, TEXT], true),
+        // Other fields may differ.
+        (&[TEXT, ("content-language", "en")], &[TEXT, ("x-a", "1")], true),
+    ];
+    for (newer, older, expected) in cases {
+        for ((first, end), (from, to), both) in
+            [((0, 5), (5, 8), "0: 01234567"), ((5, 10), (0, 5), "whole: 0123456789")]
+        {
+            let (new, old) = (part_with(first, end, "a", 9, newer), part_with(from, to, "a", 1, older));
+            let alone = format!("{first}: {}", &BODY[first..end]);
+            let expected = if expected { both } else { &alone };
+            assert_eq!(together(new, Some(&old), 100), expected, "{newer:?} and {older:?}");
+        }
+    }
 }
 
 #[test]

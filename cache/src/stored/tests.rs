@@ -5,8 +5,8 @@ use std::time::{Duration, SystemTime};
 use bytes::Bytes;
 use http::{HeaderName, HeaderValue, StatusCode};
 
-use super::{Dating, Kept, StoredResponse};
-use crate::{Fields, Moment, ResponseHead};
+use super::{Dating, Description, Kept, StoredResponse};
+use crate::{Coding, Fields, Moment, ResponseHead};
 
 type Line<'a> = (&'a str, &'a str);
 
@@ -185,6 +185,123 @@ fn a_confirmation_with_another_strong_tag_is_about_something_else() {
         let etag = response.head().fields.get(&http::header::ETAG);
         assert_eq!(response.is_meant_by(&head(304, fields)), expected, "{etag:?} {fields:?}");
     }
+}
+
+/// The same where every validator of the 304 has to be its own.
+#[test]
+fn a_confirmation_is_about_what_has_its_validators() {
+    const DATE: Line<'_> = ("last-modified", "Tue, 15 Nov 1994 08:12:31 GMT");
+    const LATER: Line<'_> = ("last-modified", "Tue, 15 Nov 1994 08:12:32 GMT");
+    const STRONG: Line<'_> = ("etag", "\"own\"");
+    const WEAK: Line<'_> = ("etag", "W/\"own\"");
+    const OTHER: Line<'_> = ("etag", "\"other\"");
+    const OTHER_WEAK: Line<'_> = ("etag", "W/\"other\"");
+    let cases: [(&[Line<'_>], &[Line<'_>], bool); 24] = [
+        // It has none.
+        (&[], &[], true),
+        (&[STRONG], &[], true),
+        (&[WEAK, DATE], &[], true),
+        // A strong one counts to the letter.
+        (&[STRONG], &[STRONG], true),
+        (&[STRONG], &[OTHER], false),
+        (&[WEAK], &[STRONG], false),
+        (&[], &[STRONG], false),
+        (&[DATE], &[STRONG, DATE], false),
+        // A weak one means the same as a strong one (RFC 9110 section 8.8.3.2).
+        (&[WEAK], &[WEAK], true),
+        (&[STRONG], &[WEAK], true),
+        (&[WEAK], &[OTHER_WEAK], false),
+        (&[STRONG], &[OTHER_WEAK], false),
+        (&[("etag", "\"OWN\"")], &[WEAK], false),
+        (&[("etag", "W/own")], &[WEAK], false),
+        (&[], &[WEAK], false),
+        (&[DATE], &[WEAK, DATE], false),
+        // Beside a tag, a date says nothing more.
+        (&[STRONG, DATE], &[STRONG, LATER], true),
+        (&[STRONG, DATE], &[WEAK, LATER], true),
+        (&[STRONG, DATE], &[OTHER, DATE], false),
+        // Without one it counts.
+        (&[DATE], &[DATE], true),
+        (&[DATE], &[LATER], false),
+        (&[LATER], &[DATE], false),
+        (&[STRONG, DATE], &[LATER], false),
+        (&[STRONG, DATE], &[DATE], true),
+    ];
+    for (given, fields, expected) in cases {
+        assert_eq!(stored(200, given, "").is_confirmed_by(&head(304, fields)), expected, "{given:?} {fields:?}");
+    }
+    // The gateway's own tag means nothing to the handler, weakly either.
+    for etag in ["\"made\"", "W/\"made\""] {
+        assert!(!tagged(&[], "\"made\"").is_confirmed_by(&head(304, &[("etag", etag)])), "{etag}");
+    }
+}
+
+/// A stored response of the body `body`, the status and the fields of the answer to a HEAD, and what they say of it (RFC 9111
+/// section 4.3.5).
+type Described<'a> = (&'a [Line<'a>], u16, &'a [Line<'a>], Description);
+
+#[test]
+fn what_a_head_says_of_a_response() {
+    use Description::{Another, Nothing, This};
+    const DATE: Line<'_> = ("last-modified", "Tue, 15 Nov 1994 08:12:31 GMT");
+    const TAG: Line<'_> = ("etag", "\"own\"");
+    const WEAK: Line<'_> = ("etag", "W/\"own\"");
+    const FOUR: Line<'_> = ("content-length", "4");
+    let cases: [Described<'_>; 22] = [
+        (&[], 200, &[], Nothing),
+        (&[TAG, DATE], 200, &[("cache-control", "max-age=60"), ("date", "now")], Nothing),
+        (&[], 404, &[], Another),
+        (&[TAG], 404, &[TAG, FOUR], Another),
+        (&[], 200, &[FOUR], This),
+        (&[TAG, DATE], 200, &[FOUR], This),
+        (&[], 200, &[("content-length", "5")], Another),
+        (&[], 200, &[("content-length", "four")], Another),
+        (&[], 200, &[("content-length", "+4")], Another),
+        (&[TAG], 200, &[TAG], This),
+        (&[WEAK], 200, &[WEAK], This),
+        (&[TAG], 200, &[WEAK], Another),
+        (&[WEAK], 200, &[TAG], Another),
+        (&[TAG], 200, &[("etag", "\"other\"")], Another),
+        (&[], 200, &[TAG], Another),
+        (&[DATE], 200, &[DATE], This),
+        (&[], 200, &[DATE], Another),
+        (&[DATE], 200, &[("last-modified", "Tue, 15 Nov 1994 08:12:32 GMT")], Another),
+        // Every one has to be its own.
+        (&[TAG, DATE], 200, &[TAG, DATE, FOUR], This),
+        (&[TAG], 200, &[TAG, DATE], Another),
+        (&[TAG, DATE], 200, &[("etag", "\"other\""), DATE, FOUR], Another),
+        (&[TAG, DATE], 200, &[TAG, DATE, ("content-length", "5")], Another),
+    ];
+    for (given, status, fields, expected) in cases {
+        let found = stored(200, given, "body").description(&head(status, fields));
+        assert_eq!(found, expected, "{given:?} {status} {fields:?}");
+    }
+    assert_eq!(tagged(&[], "\"made\"").description(&head(200, &[("etag", "\"made\"")])), Another);
+    assert_eq!(tagged(&[], "\"made\"").description(&head(200, &[])), Nothing);
+    assert_eq!(stored(404, &[TAG], "body").description(&head(404, &[TAG])), This);
+}
+
+/// Each coding is tried once for a body, whatever is found out about it and made of it meanwhile.
+#[test]
+fn attempts_are_shared_by_those_of_one_body() {
+    let one = stored(200, &[("etag", "\"own\"")], "body");
+    let all = [
+        one.renewed(&head(304, &[]), after(1)),
+        one.with_coding(Coding::Gzip, Bytes::from_static(b"gzip")),
+        one.renewed(&head(304, &[]), after(1)).with_coding(Coding::Br, Bytes::from_static(b"br")),
+        one.with_coding(Coding::Gzip, Bytes::from_static(b"gzip")).renewed(&head(304, &[]), after(1)),
+        one,
+    ];
+    for coding in [Coding::Zstd, Coding::Br, Coding::Gzip] {
+        for claiming in &all {
+            assert!(claiming.claim(coding), "{coding:?}");
+            assert!(all.iter().all(|other| !other.claim(coding)), "{coding:?}");
+            // Whoever has it may give it back.
+            all[0].give_back(coding);
+        }
+    }
+    // Another response is another body.
+    assert!(all[0].claim(Coding::Br) && stored(200, &[("etag", "\"own\"")], "body").claim(Coding::Br));
 }
 
 #[test]

@@ -1,9 +1,16 @@
 //! Which fields split a page, and which requests ask for the same piece.
 
-use http::{HeaderMap, HeaderName, HeaderValue};
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use bytes::Bytes;
+use http::header::CONTENT_LANGUAGE;
+use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use proptest::prelude::*;
 
-use super::{Selecting, Spelling, Variance, Variant, list_value};
+use super::{MAX_RANGES, Selecting, Spelling, Variance, Variant, list_value};
+use crate::page::{Content, Page, Slot};
+use crate::{Fields, Moment, ResponseHead, StoredResponse};
 
 type Line<'a> = (&'a str, &'a str);
 
@@ -267,9 +274,109 @@ fn the_language_that_is_wanted_most() {
         (BOTH, &[FR, ("cookie", "a=1")], "en", &[("accept-language", "en")], false),
     ];
     for (names, made_for, language, asked, expected) in cases {
-        let found = |spelling| variant(names, spelling, made_for).speaks(&value(language), &request(asked));
-        assert_eq!(found(Spelling::Normal), expected, "{names:?} in {language:?} for {asked:?}");
-        assert!(!found(Spelling::AsSent), "what an operator says splits a page is compared to the letter");
+        let asked = request(asked);
+        let page = |spelling| page_in(language, variant(names, spelling, made_for));
+        let found = page(Spelling::Normal).select_by_language(&mut Selecting::any(&asked)).is_some();
+        assert_eq!(found, expected, "{names:?} in {language:?} for {asked:?}");
+        for spelling in [Spelling::AsSent, Spelling::Normal] {
+            let operators = variance(names, spelling);
+            let found = page(spelling).select_by_language(&mut Selecting::by(&operators, &asked)).is_some();
+            assert!(!found, "what an operator says splits a page is compared to the letter");
+        }
+        // What has no language is in none.
+        let silent = page_of(&[], variant(names, Spelling::Normal, made_for));
+        assert!(silent.select_by_language(&mut Selecting::any(&asked)).is_none(), "{names:?} for {asked:?}");
+    }
+}
+
+/// A page with one response in a language.
+fn page_in(language: &str, variant: Variant) -> Page {
+    page_of(&[(CONTENT_LANGUAGE, value(language))], variant)
+}
+
+fn page_of(fields: &[(HeaderName, HeaderValue)], variant: Variant) -> Page {
+    let head = ResponseHead { status: StatusCode::OK, fields: fields.iter().cloned().collect::<Fields>() };
+    let response = StoredResponse::new(head, Bytes::new(), at_once(), None);
+    let content = Content::Stored(Arc::new(response), Arc::default());
+    Page::default().with(Slot { variant, content }, usize::MAX).0
+}
+
+/// Of several the one in that language, and by what they differ in one after the other.
+#[test]
+fn the_response_in_the_right_language_among_others() {
+    let slots = [
+        ("en", &["accept-language"][..], &[("accept-language", "fr")][..]),
+        ("de", &["accept-language"], &[("accept-language", "it")]),
+        ("de", &["accept-language", "cookie"], &[("accept-language", "nl"), ("cookie", "a=1")]),
+    ];
+    let page = slots.iter().fold(Page::default(), |page, (language, names, made_for)| {
+        let one = page_in(language, variant(names, Spelling::Normal, made_for));
+        let slot = one.select(&mut Selecting::any(&request(made_for)), at_once()).unwrap().clone();
+        page.with(slot, usize::MAX).0
+    });
+    // The request, and the place of what is selected; the newest counts.
+    let cases: [(&[Line<'_>], Option<usize>); 5] = [
+        (&[("accept-language", "en")], Some(0)),
+        (&[("accept-language", "de")], Some(1)),
+        (&[("accept-language", "de"), ("cookie", "a=1")], Some(2)),
+        (&[("accept-language", "de"), ("cookie", "a=2")], Some(1)),
+        (&[("accept-language", "fr")], None),
+    ];
+    for (asked, expected) in cases {
+        let request = request(asked);
+        let mut selecting = Selecting::any(&request);
+        let found = page.select_by_language(&mut selecting).map(|slot| slot.variant.clone());
+        let expected = expected.map(|place| variant(slots[place].1, Spelling::Normal, slots[place].2));
+        assert_eq!(found, expected, "{asked:?}");
+        // What was computed for one is not taken for another's afterwards.
+        for (_, names, made_for) in slots {
+            let variant = variant(names, Spelling::Normal, made_for);
+            assert_eq!(selecting.selects(&variant), variant.matches(&request), "{asked:?} and {made_for:?}");
+        }
+    }
+}
+
+fn at_once() -> Moment {
+    Moment { wall: SystemTime::UNIX_EPOCH, monotonic: Duration::ZERO }
+}
+
+/// Longer lists than anyone needs are not put in order, but compared as other lists are.
+#[test]
+fn promise_6_only_so_many_ranges_are_put_in_order() {
+    // So many ranges in some order, joined by this.
+    let list = |count: usize, turned: bool, between: &str| {
+        let mut ranges: Vec<String> = (0..count).map(|number| format!("l{number:03}")).collect();
+        if turned {
+            ranges.reverse();
+        }
+        ranges.join(between)
+    };
+    for name in ["accept-language", "accept-encoding"] {
+        for (count, in_order) in [(MAX_RANGES, true), (MAX_RANGES + 1, false), (10 * MAX_RANGES, false)] {
+            let of = |text: &str| variant(&[name], Spelling::Normal, &[(name, text)]);
+            let plain = list(count, false, ",");
+            let cases = [
+                (list(count, true, ","), in_order),
+                (plain.to_uppercase(), in_order),
+                (plain.replacen("l001", "l001;q=1", 1), in_order),
+                (list(count, false, " ,\t"), true),
+                (list(count + 1, false, ","), false),
+                (list(count - 1, false, ","), false),
+                (plain.replacen("l001", "x001", 1), false),
+            ];
+            for (other, same) in cases {
+                assert_eq!(of(&plain) == of(&other), same, "{count} in {name}, and {other}");
+                assert_eq!(of(&other).matches(&request(&[(name, &plain)])), same, "{count} in {name}, and {other}");
+            }
+        }
+    }
+    // Nor does such a list want any language most.
+    for (others, expected) in [(MAX_RANGES - 1, true), (MAX_RANGES, false)] {
+        let wanted = format!("en,{};q=0.5", list(others, false, ";q=0.5,"));
+        let asked = request(&[("accept-language", &wanted)]);
+        let page = page_in("en", variant(&["accept-language"], Spelling::Normal, &[("accept-language", "fr")]));
+        let found = page.select_by_language(&mut Selecting::any(&asked)).is_some();
+        assert_eq!(found, expected, "{others} others");
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::time::SystemTime;
 
-use evergate_cache::ResponseHead;
+use evergate_cache::{EVERGATE_CACHE_CONTROL, ResponseHead};
 use http::StatusCode;
 use pingora::protocols::http::v1::client::HttpSession;
 use tokio::time::timeout;
@@ -74,7 +74,9 @@ async fn final_head(session: &mut HttpSession, interim: &(dyn Fn(ResponseHead) +
             Some(StatusCode::CONTINUE) => {}
             Some(status) if status.is_informational() => {
                 let head = session.resp_header().ok_or(Failure::Malformed)?;
-                interim(received(head, SystemTime::UNIX_EPOCH)?.head);
+                let mut head = received(head, SystemTime::UNIX_EPOCH)?.head;
+                head.fields.remove(&EVERGATE_CACHE_CONTROL);
+                interim(head);
             }
             Some(_) => return Ok(()),
         }

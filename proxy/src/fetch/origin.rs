@@ -4,8 +4,8 @@
 use std::sync::Arc;
 
 use evergate_cache::{
-    Alone, Dating, DeclineReason, Demands, FailureKind, Fill, Moment, OriginRules, OriginVerdict, Policy, Pushed,
-    Recoding, ResponseHead, StoredResponse, Storing, Tagging, Terms, Variant, corrected_initial_age,
+    Alone, Dating, DeclineReason, Demands, FailureKind, Fill, Missing, Moment, OriginRules, OriginVerdict, Policy,
+    Pushed, Recoding, ResponseHead, StoredResponse, Storing, Tagging, Terms, Update, Variant, corrected_initial_age,
 };
 use http::header::{ACCEPT_ENCODING, IF_MODIFIED_SINCE, IF_NONE_MATCH, VARY, VIA};
 use http::{HeaderMap, HeaderValue, StatusCode};
@@ -53,7 +53,9 @@ impl Asker {
     ) -> Revalidation {
         let old = fill.old().filter(|old| old.can_be_confirmed()).map(Arc::clone);
         match old.filter(|_| answered.head.status == StatusCode::NOT_MODIFIED) {
-            Some(old) if old.is_meant_by(&answered.head) => self.confirmed(fetch, fill, &old, answered, asked).await,
+            Some(old) if old.is_confirmed_by(&answered.head) => {
+                self.confirmed(fetch, fill, &old, answered, asked).await
+            }
             Some(_) => self.ask_anew(fetch, fill).await,
             None => self.decide(fetch, fill, answered, asked).await,
         }
@@ -126,30 +128,29 @@ impl Asker {
     ) -> Revalidation {
         let Answered { mut head, dating, answering, now, .. } = answered;
         let age = corrected_initial_age(&head, asked, now);
-        let recoding = old.recoding();
-        let (judged, varies_anew) = as_its_handler_says(old, &head);
-        if varies_anew && recoding == Recoding::WhenAsked {
-            tell_vary(&mut head, &[ACCEPT_ENCODING]);
-        }
-        match self.rules.judge(&judged, &self.request, Some(old), now, age) {
-            OriginVerdict::Store(storing) => {
-                let unshared = storing.unshared.clone();
-                let mut terms = Terms { recoding, dating, ..self.terms(fetch, &judged, storing, age) };
-                terms.variant = terms.variant.filter(|_| varies_anew);
-                head.fields.retain(|name, _| !unshared.contains(name));
+        let update = Update { head: &head, request: &self.request, received: now, age, site: &fetch.site, dating };
+        match self.rules.judge_update(old, &update) {
+            Ok(terms) => {
+                if head.fields.contains(&VARY) && terms.recoding == Recoding::WhenAsked {
+                    tell_vary(&mut head, &[ACCEPT_ENCODING]);
+                }
                 fill.renew(&ours(head), now, terms);
                 answering.release(&fetch.gateway).await;
                 Revalidation::NotModified
             }
-            // What an authenticated request was told is not for others; what others had is not theirs to forget.
-            OriginVerdict::Decline(DeclineReason::Authorization) => {
+            // What an authenticated request was told is not for others, nor what one was told that did not want what is fresh;
+            // what others had is not theirs to forget.
+            Err(reason) if self.is_theirs(&fill, reason) => {
                 answering.release(&fetch.gateway).await;
                 self.ask_anew(fetch, fill).await
             }
-            OriginVerdict::Decline(reason) => fetch.decline(fill, reason, now),
-            // A 304 leaves the status as it was, and what is a failure was stored as one.
-            OriginVerdict::Failure => fetch.decline(fill, DeclineReason::NoLifetime, now),
+            Err(reason) => fetch.decline(fill, reason, now),
         }
+    }
+
+    /// Whether an answer that is not kept says nothing of what others would get.
+    fn is_theirs(&self, fill: &Fill<Failure>, reason: DeclineReason) -> bool {
+        reason == DeclineReason::Authorization || fill.missing() == Missing::Request
     }
 
     /// The answer goes to the asker as it comes; the others who wait go on their own.
@@ -161,8 +162,8 @@ impl Asker {
         reason: DeclineReason,
     ) -> Revalidation {
         let Answered { head, answering, now, .. } = answered;
-        // An authenticated request says nothing of what others would get: theirs is not forgotten, and they ask themselves.
-        let theirs = reason == DeclineReason::Authorization;
+        // Theirs is not forgotten, and the others ask themselves.
+        let theirs = self.is_theirs(&fill, reason);
         match self.presence {
             Presence::Served if theirs => fetch.declined(reason),
             Presence::Served => fetch.decline(fill, reason, now),
@@ -201,18 +202,6 @@ impl Asker {
         }
         Revalidation::Failed
     }
-}
-
-/// The head that `update` leaves of a stored response, as its handler would say it: `Vary` is what the update says, if it says
-/// anything. Whether it does; otherwise the response is for whom it was.
-pub(crate) fn as_its_handler_says(stored: &StoredResponse, update: &ResponseHead) -> (ResponseHead, bool) {
-    let mut head = stored.updated_by(update);
-    let varies_anew = update.fields.contains(&VARY);
-    if !varies_anew {
-        // What stands there may be the gateway's own word.
-        head.fields.remove(&VARY);
-    }
-    (head, varies_anew)
 }
 
 /// A head on its way to visitors, which says who passed it on (RFC 9110 section 7.6.3).

@@ -5,11 +5,11 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use evergate_cache::{
-    Moment, Part, Partial, Policy, Recoding, Representation, Requested, ResponseHead, StoredResponse, content_range,
-    content_range_unsatisfied, multipart, not_modified, preferred, requested,
+    Coding, Moment, Part, Partial, Policy, Recoding, Representation, Requested, ResponseHead, StoredResponse,
+    content_range, content_range_unsatisfied, multipart, not_modified, preferred, requested,
 };
 use http::header::{
-    ACCEPT_RANGES, CACHE_CONTROL, CONTENT_TYPE, DATE, ETAG, IF_MODIFIED_SINCE, IF_NONE_MATCH, LAST_MODIFIED,
+    ACCEPT_RANGES, CACHE_CONTROL, CONTENT_TYPE, DATE, ETAG, IF_MODIFIED_SINCE, IF_NONE_MATCH, LAST_MODIFIED, RANGE,
 };
 use http::{HeaderValue, Method, StatusCode};
 
@@ -110,14 +110,17 @@ impl Serving<'_> {
         if as_it_came || (response.body().len() as u64) < route.coded_from {
             return response.identity();
         }
-        let Some(coding) = preferred(&self.request.headers, &route.codings) else { return response.identity() };
-        match response.coded(coding) {
-            Some(coded) => coded,
-            None => {
-                compress::begin(self.gateway, &self.key, response, coding);
-                response.identity()
-            }
+        let headers = &self.request.headers;
+        let Some(coding) = preferred(headers, &route.codings) else { return response.identity() };
+        if let Some(coded) = response.coded(coding) {
+            return coded;
         }
+        compress::begin(self.gateway, &self.key, response, coding);
+        // The next best that is there, until then, or for good where this one does not shrink.
+        let there: Vec<Coding> =
+            route.codings.iter().copied().filter(|coding| response.coded(*coding).is_some()).collect();
+        let next = preferred(headers, &there).and_then(|coding| response.coded(coding));
+        next.unwrap_or(response.identity())
     }
 
     /// Whether the visitor's conditions say that they have it (RFC 9111 section 4.3.2). Where the handler decides, what was never
@@ -140,6 +143,9 @@ impl Serving<'_> {
     /// What of a representation of so many bytes is asked for.
     pub(super) fn part_of(&self, head: &ResponseHead, date: Option<&HeaderValue>, length: u64) -> Requested {
         let fields = &head.fields;
+        if !self.request.headers.contains_key(RANGE) {
+            return Requested::Whole;
+        }
         let none = fields.get(&ACCEPT_RANGES).is_some_and(|units| units.as_bytes().eq_ignore_ascii_case(b"none"));
         if self.request.method != Method::GET || head.status != StatusCode::OK || none {
             return Requested::Whole;

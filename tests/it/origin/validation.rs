@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use evergate_tests::{Client, Gate, Reply, Seen};
 
-use super::{Lines, ask, detail, essence, in_front_of, number, page, runs, visit};
+use super::{Lines, ask, detail, essence, in_front_of, visit};
 
 const MODIFIED: &str = "Sun, 06 Nov 1994 08:49:37 GMT";
 
@@ -291,101 +291,6 @@ async fn preconditions_are_for_the_handler() {
         assert_eq!(origin.count("/p"), run + 2, "{lines:?}");
     }
     assert_eq!(essence(&visit(&gateway, &[]).await), ("HIT", "page"));
-}
-
-#[tokio::test]
-async fn head_is_answered_from_what_is_stored_and_otherwise_passes() {
-    let (origin, gateway) = in_front_of(|_| validated(60), "").await;
-    let cold = ask(&gateway, "HEAD", &[]).await;
-    assert_eq!((cold.status, cold.x_cache(), detail(&cold)), (200, "PASS", "method"));
-    assert_eq!(origin.seen("/p")[0].method, "HEAD");
-    assert_eq!(visit(&gateway, &[]).await.x_cache(), "MISS", "an answer to HEAD is none to GET");
-    let warm = ask(&gateway, "HEAD", &[]).await;
-    assert_eq!((warm.status, warm.x_cache(), warm.body.len()), (200, "HIT", 0));
-    assert_eq!((warm.header("content-length"), warm.header("etag")), (Some("4"), Some("\"v1\"")));
-    assert_eq!(ask(&gateway, "HEAD", &[("if-none-match", "\"v1\"")]).await.status, 304);
-    assert_eq!(origin.count("/p"), 2);
-}
-
-#[tokio::test]
-async fn head_brings_up_to_date_or_forgets() {
-    // Section 4.3.5.
-    const CASES: [(Lines<'static>, &str); 7] = [
-        (&[("etag", "\"v1\""), ("content-length", "4")], "renewed"),
-        (&[("etag", "\"v1\""), ("last-modified", MODIFIED)], "renewed"),
-        (&[("etag", "\"v2\"")], "forgotten"),
-        (&[("etag", "\"v1\""), ("content-length", "5")], "forgotten"),
-        (&[("etag", "\"v1\""), ("last-modified", "Sun, 06 Nov 1994 08:49:38 GMT")], "forgotten"),
-        (&[("etag", "\"v1\""), ("set-cookie", "a=1")], "forgotten"),
-        (&[("etag", "\"v1\""), ("cache-control", "no-store")], "forgotten"),
-    ];
-    let reply = |seen: &Seen| match seen.method.as_str() {
-        "HEAD" => {
-            let (lines, _) = CASES[number(seen)];
-            let reply = Reply::ok("").header("x-state", "seen");
-            let reply = if lines.iter().any(|(name, _)| *name == "cache-control") {
-                reply
-            } else {
-                reply.header("cache-control", "max-age=60")
-            };
-            let reply = super::said(reply, lines);
-            if lines.iter().any(|(name, _)| *name == "content-length") {
-                reply
-            } else {
-                reply.header("content-length", "4")
-            }
-        }
-        _ => validated(60),
-    };
-    let (origin, gateway) = in_front_of(reply, "").await;
-    for (case, (lines, becomes)) in CASES.into_iter().enumerate() {
-        page(&gateway, case, &[]).await;
-        let target = format!("/p?{case}");
-        let insisting = [("cache-control", "no-cache")];
-        let head = Client::connect(gateway.address()).await.request("HEAD", &target, &insisting, "").await;
-        assert_eq!((head.status, head.x_cache()), (200, "PASS"), "{lines:?}");
-        let later = page(&gateway, case, &[]).await;
-        assert_eq!(later.text(), "page", "{lines:?}");
-        assert_eq!(later.header("set-cookie"), None, "{lines:?}");
-        let expected = if becomes == "renewed" { ("HIT", Some("seen"), 2) } else { ("MISS", None, 3) };
-        assert_eq!((later.x_cache(), later.header("x-state"), runs(&origin, case)), expected, "{lines:?}");
-    }
-}
-
-#[tokio::test]
-async fn a_head_that_fails_says_nothing_of_what_is_stored() {
-    for status in [304, 404, 500, 503] {
-        let reply = move |seen: &Seen| match seen.method.as_str() {
-            "HEAD" => Reply::ok("").status(status),
-            _ => validated(60),
-        };
-        let (_origin, gateway) = in_front_of(reply, "").await;
-        visit(&gateway, &[]).await;
-        assert_eq!(ask(&gateway, "HEAD", &[("cache-control", "no-cache")]).await.status, status);
-        assert_eq!(essence(&visit(&gateway, &[]).await), ("HIT", "page"), "{status}");
-    }
-}
-
-#[tokio::test]
-async fn promise_1_a_head_leaves_no_field_that_was_for_its_asker() {
-    // Section 5.2.2.7 with section 4.3.5: what a HEAD brings up to date goes by the same rules.
-    for directive in ["private", "no-cache"] {
-        let reply = move |seen: &Seen| {
-            let reply = Reply::ok("page").header("etag", "\"v1\"");
-            match seen.header("cookie") {
-                Some(who) => {
-                    reply.header("cache-control", format!("max-age=60, {directive}=\"x-user\"")).header("x-user", who)
-                }
-                None => reply.header("cache-control", "max-age=60"),
-            }
-        };
-        let (_origin, gateway) = in_front_of(reply, "").await;
-        visit(&gateway, &[]).await;
-        let head = ask(&gateway, "HEAD", &[("cookie", "id=ann"), ("cache-control", "no-cache")]).await;
-        assert_eq!((head.x_cache(), head.header("x-user")), ("PASS", Some("id=ann")), "{directive}");
-        let other = visit(&gateway, &[]).await;
-        assert_eq!((other.text(), other.header("x-user")), ("page", None), "{directive}: {}", other.cache_status());
-    }
 }
 
 #[tokio::test]

@@ -262,7 +262,7 @@ async fn where_the_handler_decides_a_cold_part_is_its_own_business() {
     for asked in 1..=2 {
         let answer = part(&gateway, "/origin/page", "bytes=0-9").await;
         is_part(&answer, 0, 9, "from the handler");
-        let status = "evergate; fwd=request; fwd-status=206; detail=range";
+        let status = "evergate; fwd=uri-miss; fwd-status=206; detail=range";
         assert_eq!((answer.x_cache(), answer.cache_status()), ("PASS", status));
         assert_eq!((origin.count("/origin/page"), answer.header("age")), (asked, None));
     }

@@ -14,7 +14,7 @@ use crate::word::age_value;
 use crate::{
     Alone, Audience, Awaited, CACHE_GROUPS, Coding, Dating, DeclineReason, Demands, Extent, FailureKind, Fields, Fill,
     Filling, Groups, Heuristic, Moment, OriginRules, OriginVerdict, PartTerms, Policy, Pushed, Recoding, ResponseHead,
-    Spelling, StoredResponse, Storing, Tagging, Terms, Variance, Variant, Waiter,
+    Spelling, StoredResponse, Storing, Tagging, Terms, Update, Variance, Variant, Waiter,
 };
 
 /// No body of a story is kept above this.
@@ -61,14 +61,20 @@ enum Act {
     Confirm(&'static [Line]),
     /// The latest fill gets what answers the conditions of whoever asked.
     Theirs(u16, Option<DeclineReason>, &'static str),
-    /// The latest fill reaches nobody.
-    Fail,
+    /// The latest fill fails in this way.
+    Fail(FailureKind),
+    /// The first response that has begun breaks off.
+    Break,
     /// A page is made invalid; so many responses were stored for it.
     Forget(&'static str, usize),
     /// Groups are made invalid.
     ForgetGroups(&'static str),
-    /// The handler answers a HEAD for a page that came with these fields.
+    /// The handler is asked by a HEAD for a page that came with these fields, and answers at once.
     Head(&'static str, &'static [Line], &'static [Line]),
+    /// It is asked, and thinks.
+    AskHead(&'static str, &'static [Line]),
+    /// It answers the first HEAD that it thinks about.
+    AnswerHead(u16, &'static [Line]),
     /// What may answer a request without asking the handler.
     Glance(&'static str, &'static [Line], &'static str),
     /// What helps out when the handler fails.
@@ -76,7 +82,8 @@ enum Act {
 }
 
 use Act::{
-    Answer, Ask, Begin, Confirm, Despite, Fail, Finish, Forget, ForgetGroups, Glance, Head, Interim, Theirs, Told,
+    Answer, AnswerHead, Ask, AskHead, Begin, Break, Confirm, Despite, Fail, Finish, Forget, ForgetGroups, Glance, Head,
+    Interim, Theirs, Told,
 };
 
 /// A gateway's part in it: it asks the handler, and does what the rules say.
@@ -86,15 +93,27 @@ struct Site {
     fills: Vec<(Fill<&'static str>, HeaderMap)>,
     fillings: Vec<Filling<&'static str>>,
     waiting: Vec<(Waiter<&'static str>, HeaderMap)>,
+    heads: Vec<AskedByHead>,
 }
+
+/// A page, the fields of the request for it, when it was sent, and where it stands among the invalidations.
+type AskedByHead = (&'static str, &'static [Line], (Moment, u64));
 
 fn request(lines: &[Line]) -> HeaderMap {
     let line = |(name, value): &Line| (name.parse::<HeaderName>().unwrap(), HeaderValue::from_static(value));
     lines.iter().map(line).collect()
 }
 
+/// The site of every page.
+const SITE: &[u8] = b"a site";
+
 fn groups(fields: &Fields) -> Groups {
-    Groups::of(fields, &CACHE_GROUPS, b"a site")
+    Groups::of(fields, &CACHE_GROUPS, SITE)
+}
+
+/// What a 304 or the answer to a HEAD says, to a request with these fields.
+fn update<'a>(head: &'a ResponseHead, request: &'a HeaderMap, received: Moment) -> Update<'a> {
+    Update { head, request, received, age: age_value(head), site: SITE, dating: Dating::ByHandler }
 }
 
 /// The terms on which an answer to a request is kept.
@@ -114,7 +133,7 @@ fn terms(storing: Storing, request: &HeaderMap, head: &ResponseHead) -> Terms {
 impl Site {
     fn new() -> Site {
         let (cache, policy) = (Cache::new(1 << 20, MAX_BODY), Policy::Origin(RULES));
-        Site { cache, policy, fills: Vec::new(), fillings: Vec::new(), waiting: Vec::new() }
+        Site { cache, policy, fills: Vec::new(), fillings: Vec::new(), waiting: Vec::new(), heads: Vec::new() }
     }
 
     fn asked<T>(&self, page: &str, lines: &[Line], ask: impl FnOnce(&Asked<'_>) -> T) -> T {
@@ -188,26 +207,20 @@ impl Site {
     fn confirm(&mut self, not_modified: &ResponseHead, now: Moment) {
         let (fill, request) = self.fill();
         let old = Arc::clone(fill.old().expect("there is something to confirm"));
-        let merged = old.updated_by(not_modified);
-        match RULES.judge(&merged, &request, Some(&old), now, age_value(&merged)) {
-            OriginVerdict::Store(storing) => {
-                let terms = terms(storing, &request, &merged);
+        match RULES.judge_update(&old, &update(not_modified, &request, now)) {
+            Ok(terms) => {
                 fill.renew(not_modified, now, terms).expect("there is something to confirm");
             }
-            OriginVerdict::Decline(reason) => fill.decline(reason, now),
-            OriginVerdict::Failure => panic!("nothing stored here is a failure"),
+            Err(reason) => fill.decline(reason, now),
         }
     }
 
-    fn head(&self, page: &str, lines: &[Line], head: &ResponseHead, now: Moment) {
+    fn answer_head(&mut self, head: &ResponseHead, now: Moment) {
+        let (page, lines, sent) = self.heads.remove(0);
         let request = request(lines);
         self.asked(page, lines, |asked| {
-            self.cache.freshen(asked, head, now, |old, merged| {
-                match RULES.judge(merged, &request, Some(old), now, age_value(merged)) {
-                    OriginVerdict::Store(storing) => Some(terms(storing, &request, merged)),
-                    OriginVerdict::Decline(_) | OriginVerdict::Failure => None,
-                }
-            });
+            self.cache
+                .freshen(asked, (head, now), sent, |old| RULES.judge_update(old, &update(head, &request, now)).ok());
         });
     }
 
@@ -253,13 +266,19 @@ impl Site {
                 let filling = self.fill().0.relay(head(status, &[]), now, Alone::Theirs(reason));
                 let _ = filling.finish(Bytes::from_static(body.as_bytes()), now);
             }
-            Fail => self.fill().0.fail("nobody", FailureKind::Unreachable, now, 0.0),
+            Fail(kind) => self.fill().0.fail("nobody", kind, now, 0.0),
+            Break => self.fillings.remove(0).fail("broken", now, 0.0),
             Forget(page, expected) => assert_eq!(self.cache.invalidate(page.as_bytes()), expected),
             ForgetGroups(line) => {
                 let fields = Fields::from_iter([(CACHE_GROUPS, HeaderValue::from_static(line))]);
                 self.cache.invalidate_groups(&groups(&fields));
             }
-            Head(page, lines, fields) => self.head(page, lines, &head(200, fields), now),
+            Head(page, lines, fields) => {
+                self.act(AskHead(page, lines), now);
+                self.act(AnswerHead(200, fields), now);
+            }
+            AskHead(page, lines) => self.heads.push((page, lines, (now, self.cache.invalidations()))),
+            AnswerHead(status, fields) => self.answer_head(&head(status, fields), now),
             Glance(page, lines, expected) => assert_eq!(self.glance(page, lines, now), expected),
             Despite(failure, lines, expected) => {
                 let found = self.asked(PAGE, lines, |asked| self.cache.despite(failure, asked, now));
@@ -563,20 +582,20 @@ fn promise_5_failures_keep_what_there_is() {
         (0, Ask(PAGE, PLAIN, "miss uri")),
         (0, Answer(200, &[MINUTE], "one")),
         (70, Ask(PAGE, PLAIN, "miss stale old=one")),
-        (70, Fail),
+        (70, Fail(FailureKind::Unreachable)),
         // While the next attempt waits, what nobody can be asked about is served (RFC 9111 section 4.2.4).
         (71, Ask(PAGE, PLAIN, "stale one 11 error")),
         (71, Ask(PAGE, &[("cache-control", "no-cache")], "miss stale old=one")),
         (71, Answer(503, &[MINUTE], "sorry")),
         // After an answer that is an error, only what was offered (RFC 5861 section 4).
         (72, Ask(PAGE, PLAIN, "miss stale old=one")),
-        (72, Fail),
+        (72, Fail(FailureKind::Unreachable)),
         (73, Ask(PAGE, PLAIN, "stale one 13 error")),
         (84, Ask(PAGE, PLAIN, "miss stale old=one")),
         (84, Confirm(&[])),
         (84, Ask(PAGE, PLAIN, "hit one ttl=60")),
         (145, Ask(PAGE, PLAIN, "miss stale old=one")),
-        (145, Fail),
+        (145, Fail(FailureKind::Unreachable)),
         (147, Ask(PAGE, PLAIN, "stale one 3 error")),
         (148, Ask(PAGE, PLAIN, "miss stale old=one")),
     ]);
@@ -585,7 +604,7 @@ fn promise_5_failures_keep_what_there_is() {
         (0, Ask(PAGE, PLAIN, "miss uri")),
         (0, Answer(200, &[("cache-control", "max-age=60, must-revalidate, stale-if-error=600")], "one")),
         (60, Ask(PAGE, PLAIN, "miss stale old=one")),
-        (60, Fail),
+        (60, Fail(FailureKind::Unreachable)),
         (60, Ask(PAGE, PLAIN, "miss stale old=one")),
         (60, Despite(FailureKind::Unreachable, PLAIN, None)),
     ]);
@@ -597,6 +616,71 @@ fn promise_5_failures_keep_what_there_is() {
         (60, Ask(PAGE, PLAIN, "miss stale old=sorry")),
         (60, Answer(500, &[MINUTE], "very sorry")),
         (60, Ask(PAGE, PLAIN, "hit very sorry ttl=60")),
+    ]);
+}
+
+/// What is fresh needs nobody: who wanted something else and did not get it keeps the handler from no one.
+#[test]
+fn a_failure_that_one_request_wanted_is_no_trouble() {
+    const FRESH: &[Line] = &[("cache-control", "no-cache")];
+    const OFFERED: &[Line] = &[("cache-control", "max-age=60, stale-while-revalidate=60, stale-if-error=60"), TAGGED];
+    let ends: [&[(u64, Act)]; 5] = [
+        &[(59, Fail(FailureKind::Unreachable))],
+        &[(59, Fail(FailureKind::Answered))],
+        &[(59, Fail(FailureKind::NotAsked))],
+        &[(59, Answer(503, &[], "sorry"))],
+        &[(59, Begin(OFFERED, "tw")), (59, Break)],
+    ];
+    for end in ends {
+        let mut site = Site::new();
+        site.play(&[
+            (0, Ask(PAGE, PLAIN, "miss uri")),
+            (0, Answer(200, OFFERED, "one")),
+            (59, Ask(PAGE, FRESH, "miss request old=one")),
+        ]);
+        site.play(end);
+        site.play(&[
+            (59, Ask(PAGE, PLAIN, "hit one ttl=1")),
+            (60, Ask(PAGE, PLAIN, "stale one 0 revalidating refresh")),
+            // What fails now does.
+            (60, Fail(FailureKind::Answered)),
+            (60, Ask(PAGE, PLAIN, "stale one 0 error")),
+        ]);
+    }
+    // Where it may not be served while it is asked about, the handler is asked at once.
+    play(&[
+        (0, Ask(PAGE, PLAIN, "miss uri")),
+        (0, Answer(200, &[MINUTE, TAGGED], "one")),
+        (59, Ask(PAGE, FRESH, "miss request old=one")),
+        (59, Fail(FailureKind::Unreachable)),
+        (60, Ask(PAGE, PLAIN, "miss stale old=one")),
+        (60, Fail(FailureKind::Unreachable)),
+        (60, Ask(PAGE, PLAIN, "stale one 0 error")),
+    ]);
+}
+
+/// A gateway that has too much to do is no handler that cannot be reached: what was offered is served, and nothing else.
+#[test]
+fn who_was_not_asked_has_not_failed() {
+    const OFFERED: &[Line] = &[("cache-control", "max-age=60, stale-if-error=60"), TAGGED];
+    play(&[
+        (0, Ask(PAGE, PLAIN, "miss uri")),
+        (0, Answer(200, &[MINUTE, TAGGED], "one")),
+        (30, Despite(FailureKind::NotAsked, PLAIN, None)),
+        (70, Ask(PAGE, PLAIN, "miss stale old=one")),
+        (70, Fail(FailureKind::NotAsked)),
+        (70, Despite(FailureKind::NotAsked, PLAIN, None)),
+        (70, Ask(PAGE, PLAIN, "miss stale old=one")),
+        (70, Fail(FailureKind::Unreachable)),
+        (70, Ask(PAGE, PLAIN, "stale one 10 error")),
+    ]);
+    play(&[
+        (0, Ask(PAGE, PLAIN, "miss uri")),
+        (0, Answer(200, OFFERED, "one")),
+        (70, Ask(PAGE, PLAIN, "miss stale old=one")),
+        (70, Fail(FailureKind::NotAsked)),
+        (70, Despite(FailureKind::NotAsked, PLAIN, None)),
+        (70, Ask(PAGE, PLAIN, "stale one 10 error")),
     ]);
 }
 
@@ -723,7 +807,7 @@ fn promise_4_groups_are_forgotten_together() {
         (2, Ask(OTHER, PLAIN, "hit another ttl=60")),
         (2, Ask(PAGE, PLAIN, "miss stale")),
         // Nor does it help out when the handler fails.
-        (3, Fail),
+        (3, Fail(FailureKind::Unreachable)),
         (3, Ask(PAGE, PLAIN, "miss stale")),
     ]);
     // A fill that began before lands as what is of no use, and so does a confirmation.
@@ -782,20 +866,28 @@ fn a_head_freshens_or_forgets() {
     let stored: [(u64, Act); 2] =
         [(0, Ask(PAGE, EN, "miss uri")), (0, Answer(200, &[MINUTE, TAGGED, BY_LANGUAGE], "one"))];
     // The HEAD's request, its answer half a minute later, and what there is then.
-    let cases: [(&[Line], &[Line], &'static str); 13] = [
-        (EN, &[], "one ttl=60"),
+    let cases: [(&[Line], &[Line], &'static str); 20] = [
+        (EN, &[TAGGED], "one ttl=60"),
+        (EN, &[LENGTH], "one ttl=60"),
         (EN, &[TAGGED, LENGTH, MINUTE], "one ttl=60"),
-        (EN, &[("cache-control", "max-age=90")], "one ttl=90"),
-        (EN, &[("age", "20")], "one ttl=40"),
+        (EN, &[TAGGED, ("cache-control", "max-age=90")], "one ttl=90"),
+        (EN, &[TAGGED, ("age", "20")], "one ttl=40"),
+        // Nothing tells whether it is about what is stored.
+        (EN, &[], "one ttl=30"),
+        (EN, &[("cache-control", "max-age=90")], "one ttl=30"),
+        (EN, &[("age", "20")], "one ttl=30"),
         (EN, &[("etag", "\"2\"")], "uri"),
         (EN, &[("etag", "W/\"1\"")], "uri"),
         (EN, &[("last-modified", "Sun, 06 Nov 1994 08:49:37 GMT")], "uri"),
         (EN, &[TAGGED, ("content-length", "4")], "uri"),
         (EN, &[TAGGED, ("content-length", "three")], "uri"),
-        // What would not be kept now is not kept on.
-        (EN, &[TAGGED, ("cache-control", "private")], "uri"),
-        (EN, &[TAGGED, ("set-cookie", "a=b")], "uri"),
-        (EN, &[TAGGED, ("vary", "*")], "uri"),
+        (EN, &[LENGTH, ("etag", "\"2\"")], "uri"),
+        (EN, &[("etag", "\"2\""), ("cache-control", "max-age=0")], "uri"),
+        // What is for whoever asked says nothing of what others get.
+        (EN, &[TAGGED, ("cache-control", "private")], "one ttl=30"),
+        (EN, &[TAGGED, ("set-cookie", "a=b")], "one ttl=30"),
+        (EN, &[TAGGED, ("vary", "*")], "one ttl=30"),
+        (EN, &[("etag", "\"2\""), ("cache-control", "private")], "one ttl=30"),
         // It is about what it selects (section 4.1).
         (DE, &[("etag", "\"2\"")], "one ttl=30"),
     ];
@@ -823,9 +915,44 @@ fn a_head_freshens_or_forgets() {
 fn a_head_says_its_own_age() {
     let mut site = Site::new();
     site.play(&[(0, Ask(PAGE, PLAIN, "miss uri")), (0, Answer(200, &[MINUTE], "one"))]);
-    let head = head(200, &[("age", "20")]);
-    site.asked(PAGE, PLAIN, |asked| site.cache.freshen(asked, &head, at(30), |_, _| Some(Terms::default())));
+    let head = head(200, &[("age", "20"), ("content-length", "3")]);
+    let sent = (at(30), site.cache.invalidations());
+    site.asked(PAGE, PLAIN, |asked| site.cache.freshen(asked, (&head, at(30)), sent, |_| Some(Terms::default())));
     site.play(&[(30, Glance(PAGE, PLAIN, "one ttl=40"))]);
+}
+
+/// What is there is newer than what the handler saw when it was asked: whatever it says, that is not about it.
+#[test]
+fn a_head_says_nothing_of_what_came_after_it() {
+    // The answer, and what there is if it comes in time.
+    let cases: [(u16, &[Line], &'static str); 3] = [
+        (200, &[TAGGED, ("cache-control", "max-age=90")], "one ttl=90"),
+        (200, &[("etag", "\"2\"")], "uri"),
+        (404, &[TAGGED], "uri"),
+    ];
+    for (status, fields, in_time) in cases {
+        play(&[
+            (9, AskHead(PAGE, PLAIN)),
+            (10, AskHead(PAGE, PLAIN)),
+            (10, Ask(PAGE, PLAIN, "miss uri")),
+            (10, Answer(200, &[MINUTE, TAGGED], "one")),
+            (20, AnswerHead(status, fields)),
+            (20, Glance(PAGE, PLAIN, "one ttl=50")),
+            // Sent when the other came, it may have seen it.
+            (20, AnswerHead(status, fields)),
+            (20, Glance(PAGE, PLAIN, in_time)),
+        ]);
+        // A confirmation is as good as a new one.
+        play(&[
+            (0, Ask(PAGE, PLAIN, "miss uri")),
+            (0, Answer(200, &[MINUTE, TAGGED], "one")),
+            (59, AskHead(PAGE, PLAIN)),
+            (60, Ask(PAGE, PLAIN, "miss stale old=one")),
+            (60, Confirm(&[])),
+            (61, AnswerHead(status, fields)),
+            (61, Glance(PAGE, PLAIN, "one ttl=59")),
+        ]);
+    }
 }
 
 /// Promise 4: an answer to a HEAD may have been made before an invalidation that it comes after.
@@ -847,6 +974,29 @@ fn promise_4_a_head_does_not_undo_an_invalidation() {
         (1, Forget(PAGE, 1)),
         (2, Head(PAGE, PLAIN, &[TAGGED])),
         (2, Glance(PAGE, PLAIN, "uri")),
+    ]);
+    // One that was under way changes nothing, whatever was made invalid.
+    for invalidate in [Forget(OTHER, 0), ForgetGroups("\"y\""), ForgetGroups("\"x\"")] {
+        let then = if matches!(invalidate, ForgetGroups("\"x\"")) { "stale" } else { "one ttl=58" };
+        for fields in [&[TAGGED, ("cache-control", "max-age=90")][..], &[("etag", "\"2\"")]] {
+            play(&[
+                (0, Ask(PAGE, PLAIN, "miss uri")),
+                (0, Answer(200, &[MINUTE, TAGGED, IN_X], "one")),
+                (1, AskHead(PAGE, PLAIN)),
+                (1, invalidate),
+                (2, AnswerHead(200, fields)),
+                (2, Glance(PAGE, PLAIN, then)),
+            ]);
+        }
+    }
+    // Groups that it learns of too late to be reached by what was said of them before.
+    play(&[
+        (0, Ask(PAGE, PLAIN, "miss uri")),
+        (0, Answer(200, &[MINUTE, TAGGED], "one")),
+        (1, AskHead(PAGE, PLAIN)),
+        (1, ForgetGroups("\"x\"")),
+        (2, AnswerHead(200, &[TAGGED, IN_X])),
+        (2, Glance(PAGE, PLAIN, "one ttl=58")),
     ]);
 }
 
@@ -879,7 +1029,11 @@ fn promise_1_fields_for_the_asker_are_not_kept() {
             let mut site = Site::new();
             site.play(&[(0, Ask(PAGE, PLAIN, "miss uri")), (0, Answer(200, OURS, "one"))]);
             if by_head {
-                site.play(&[(60, Head(PAGE, PLAIN, fields))]);
+                // A validator tells that it is about what is stored.
+                let tag = if fields.contains(&TAGGED) { &[][..] } else { &[TAGGED] };
+                site.play(&[(60, AskHead(PAGE, PLAIN))]);
+                site.answer_head(&head(200, &[fields, tag].concat()), at(60));
+                assert_eq!(site.glance(PAGE, PLAIN, at(60)), "one ttl=60", "{fields:?} has been heeded");
             } else {
                 site.play(&[(60, Ask(PAGE, PLAIN, "miss stale old=one"))]);
                 site.confirm(&head(304, fields), at(60));
@@ -943,7 +1097,7 @@ fn codings_stay_as_long_as_the_body() {
     assert_eq!(coded(&site.stored(PAGE, PLAIN, at(0))), [some("better"), some("br"), None]);
     // It survives a confirmation, whose fields it takes, and the answer to a HEAD.
     site.play(&[(60, Ask(PAGE, PLAIN, "miss stale old=one")), (60, Confirm(&[("x-a", "1")]))]);
-    site.play(&[(61, Head(PAGE, PLAIN, &[("x-b", "2")]))]);
+    site.play(&[(61, Head(PAGE, PLAIN, &[TAGGED, ("x-b", "2")]))]);
     let renewed = site.stored(PAGE, PLAIN, at(61));
     assert_eq!(coded(&renewed), [some("better"), some("br"), None]);
     let fields = &renewed.coded(Coding::Br).unwrap().head().fields;
@@ -978,6 +1132,13 @@ fn a_coding_is_claimed_once() {
     site.play(&[(60, Ask(PAGE, PLAIN, "miss stale old=one")), (60, Confirm(&[]))]);
     let renewed = site.stored(PAGE, PLAIN, at(60));
     assert!([Coding::Br, Coding::Gzip, Coding::Zstd].into_iter().all(|coding| !renewed.claim(coding)));
+    // What was claimed of the one is given back for the other, before and after a coding of it is kept.
+    one.give_back(Coding::Br);
+    assert_eq!([renewed.claim(Coding::Br), one.claim(Coding::Br)], [true, false]);
+    assert!(site.cache.keep_coding(PAGE.as_bytes(), &renewed, Coding::Br, &Bytes::from_static(b"br")));
+    let coded = site.stored(PAGE, PLAIN, at(60));
+    coded.give_back(Coding::Gzip);
+    assert_eq!([one, renewed, coded].map(|each| each.claim(Coding::Gzip)), [true, false, false]);
     site.play(&[(120, Ask(PAGE, PLAIN, "miss stale old=one")), (120, Answer(200, &[MINUTE], "two"))]);
     assert!(site.stored(PAGE, PLAIN, at(120)).claim(Coding::Br));
 }
@@ -1011,7 +1172,15 @@ fn parts_are_kept_until_they_are_whole() {
     assert_eq!(found(&site, EN, 10).as_deref(), Some("01234 ttl=50"));
     assert_eq!((found(&site, DE, 10), found(&site, EN, 60)), (None, None));
     // It answers nobody who asks for the whole.
-    site.play(&[(10, Glance(PAGE, EN, "uri"))]);
+    site.play(&[
+        (10, Glance(PAGE, EN, "partial")),
+        (60, Glance(PAGE, EN, "partial")),
+        (10, Ask(PAGE, EN, "miss partial")),
+        (10, Ask(PAGE, EN, "collapsed partial")),
+        (10, Fail(FailureKind::Unreachable)),
+        (10, Told(&["failed nobody", "failed nobody"])),
+        (10, Glance(PAGE, EN, "partial")),
+    ]);
     keep_part(&site, EN, (5, 10), FIELDS, 0, at(20));
     assert_eq!(found(&site, EN, 20), None);
     site.play(&[(20, Glance(PAGE, EN, "0123456789 ttl=60"))]);

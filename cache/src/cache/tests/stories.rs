@@ -6,8 +6,8 @@ use super::{Act, WINDOWS, play};
 use crate::{DeclineReason, Pushed, Window, Windows};
 
 use Act::{
-    Ask, AskIn, Begin, BeginTooLong, Break, Configure, Decline, Drop, DropMidway, Fail, Finish, Push, Renew, Store,
-    StoreAs, Told,
+    Ask, AskAnew, AskIn, Begin, BeginTooLong, Break, Configure, Decline, Drop, DropMidway, Fail, Finish, NotAsked,
+    Push, Renew, Store, StoreAs, Told,
 };
 
 #[test]
@@ -120,6 +120,37 @@ fn after_a_failure_the_shorter_window_counts() {
         (61, Ask("stale one 1 revalidating refresh")),
         (61, Fail),
         (61, Ask("miss stale old=one")),
+    ]);
+}
+
+/// What is fresh is in no trouble because one visitor wanted it confirmed.
+#[test]
+fn a_failure_that_one_visitor_wanted_backs_nobody_off() {
+    let ends: [&[(u64, Act)]; 3] = [&[(59, Fail)], &[(59, NotAsked)], &[(59, Begin), (59, Break)]];
+    for end in ends {
+        let begun = [(0, Ask("miss uri")), (0, Store("one")), (59, AskAnew("miss request old=one"))];
+        let then = [
+            (59, Ask("hit one ttl=1")),
+            (60, Ask("stale one 0 revalidating refresh")),
+            (60, Fail),
+            (60, Ask("stale one 0 error")),
+            (62, Ask("stale one 2 error")),
+            (63, Ask("stale one 3 error refresh")),
+        ];
+        play(&[&begun, end, &then].concat());
+    }
+}
+
+/// On a window it does not matter why there is no answer.
+#[test]
+fn who_was_not_asked_is_asked_later() {
+    play(&[
+        (0, Ask("miss uri")),
+        (0, Store("one")),
+        (60, Ask("stale one 0 revalidating refresh")),
+        (61, NotAsked),
+        (61, Ask("stale one 1 error")),
+        (64, Ask("stale one 4 error refresh")),
     ]);
 }
 
