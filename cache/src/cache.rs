@@ -164,8 +164,9 @@ impl<F: Clone> Cache<F> {
 
     /// Looks up what `asked` asks for.
     ///
-    /// A hit takes no lock. Whatever else is decided under the lock of the key, after a second look: a fill that landed in
-    /// between is found there, so that no two fills of one key ever follow from one gap.
+    /// A hit takes no lock of ours, but for one to read by where its response has groups and some were invalidated since.
+    /// Whatever else is decided under the lock of the key, after a second look: a fill that landed in between is found there,
+    /// so that no two fills of one key ever follow from one gap.
     pub fn lookup(&self, asked: &Asked<'_>, now: Moment) -> Lookup<F> {
         let mut selecting = asked.selecting();
         match self.known(asked, &mut selecting, now) {

@@ -33,8 +33,8 @@ const MAX_MARKS: usize = 65_536;
 pub struct Groups(Arc<[Box<[u8]>]>);
 
 impl Groups {
-    /// The groups that `field` lists, for the site that these bytes name ([`crate::KeyParts::site`]). A field that is no List of
-    /// Strings is ignored (RFC 9651 section 4.2).
+    /// The groups that `field` lists, for the site that these bytes name ([`crate::Site::bytes`]). A field that is no List is
+    /// ignored whole (RFC 9651 section 4.2), members that are no Strings by themselves.
     pub fn of(fields: &Fields, field: &HeaderName, site: &[u8]) -> Groups {
         if !fields.contains(field) {
             return Groups::default();

@@ -112,7 +112,7 @@ pub enum DeclineReason {
     NoStore,
     /// `Cache-Control: no-cache`.
     NoCache,
-    /// `Vary: *`: nothing in the request tells whom it is for.
+    /// `Vary` names what no request tells (`*`, a field that the gateway writes), or too many fields to tell whom it is for.
     Vary,
     /// Its status is none of those that are kept.
     Status,

@@ -3,7 +3,8 @@
 //!
 //! A request comes in by [`connection`], which reads its head by the letter; [`serve`] answers it, from the cache where
 //! [`admission`] lets it; [`fetch`] asks handlers and fills what is missing; what the cache has no part in goes through
-//! [`pass`]. [`outcome`] names what happened, and [`observe`] tells it.
+//! [`pass`], with [`effects`] on what is stored. [`forwarded`] says which of a visitor's fields a handler may see, [`compress`]
+//! codes what is stored. [`outcome`] names what happened, and [`observe`] tells it.
 //!
 //! This is the only crate that knows the framework, files, signals and the outside world. Begin with [`server::run`] for the
 //! process, with [`serve::serve`] for a request.

@@ -191,6 +191,10 @@ fn check_word(revalidate: Revalidate, section: &Section<'_>, report: &mut Report
     for node in barred.iter().filter_map(|key| section.get(key)).filter(own) {
         report.add(&node.path, node.found(), expected);
     }
+    let unheeded = section.get("honor_request_directives").filter(own).filter(|node| flag(node) == Ok(false));
+    if let (Revalidate::Origin, Some(node)) = (revalidate, unheeded) {
+        report.add(&node.path, node.found(), "true, or nothing: with `revalidate: origin` they always count");
+    }
 }
 
 /// Reports a window that is longer than `expire`, at the latter where it was written.
@@ -300,8 +304,6 @@ pub(super) const DEFAULTS_KEYS: &[&str] = KEYS.split_at(1).1;
 const BYPASS_KEYS: &[&str] = &["cookies", "headers"];
 const HEADERS: &str = "a list of names of request headers (`[accept-language]`, or `[]` for none)";
 
-/// Headers of the connection (RFC 9110 section 7.6.1) and of the message, those that the gateway
-/// answers itself, and those that it writes.
 /// How the names begin that only the gateway says to handlers.
 const GATEWAYS_OWN: [&str; 8] = [
     "x-forwarded-",
@@ -314,6 +316,8 @@ const GATEWAYS_OWN: [&str; 8] = [
     "x-invoke-",
 ];
 
+/// Headers of the connection (RFC 9110 section 7.6.1) and of the message, those that the gateway answers itself, and those that it
+/// writes.
 const NOT_FOR_VARY: &[&str] = &[
     "connection",
     "keep-alive",

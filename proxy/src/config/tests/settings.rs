@@ -85,7 +85,14 @@ fn where_the_handler_decides_the_operator_does_not() {
     }
     let config = route("revalidate: origin, heuristicFreshness: true, expire: 1h, stale_if_error: 10m").unwrap();
     assert_eq!((config.routes[0].heuristic_freshness, config.routes[0].stale_if_error), (true, secs(600)));
-    assert!(route("revalidate: 60, honor_request_directives: true").unwrap().routes[0].honor_request_directives);
+    for revalidate in ["60", "origin"] {
+        let config = route(&format!("revalidate: {revalidate}, honor_request_directives: true")).unwrap();
+        assert!(config.routes[0].honor_request_directives, "{revalidate}");
+    }
+    let found = problems(route("revalidate: origin, honor_request_directives: false"));
+    assert!(found.ends_with("expected true, or nothing: with `revalidate: origin` they always count"), "{found}");
+    let defaults = "defaults: { honor_request_directives: false }\nroutes: [{ path: /a, revalidate: origin }]";
+    assert!(with(defaults).is_ok());
 }
 
 #[test]
