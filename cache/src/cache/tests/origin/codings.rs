@@ -1,0 +1,72 @@
+//! Codings of what is kept.
+
+use bytes::Bytes;
+
+use super::Act::{Answer, Ask, Confirm, Forget, Head};
+use super::{MINUTE, OTHER, PAGE, PLAIN, Site, TAGGED, at, head, text};
+use crate::{Coding, Pushed, StoredResponse};
+
+#[test]
+fn codings_stay_as_long_as_the_body() {
+    let mut site = Site::new();
+    let coded = |response: &StoredResponse| {
+        [Coding::Gzip, Coding::Br, Coding::Zstd].map(|coding| response.coded(coding).map(|coded| text(coded.body())))
+    };
+    let gzip = Bytes::from_static(b"gzip");
+    let some = |body: &str| Some(body.to_owned());
+    site.play(&[(0, Ask(PAGE, PLAIN, "miss uri")), (0, Answer(200, &[MINUTE, TAGGED], "one"))]);
+    let one = site.stored(PAGE, PLAIN, at(0));
+    assert!(site.cache.keep_coding(PAGE.as_bytes(), &one, Coding::Gzip, &gzip));
+    let kept = site.stored(PAGE, PLAIN, at(0));
+    assert_eq!((coded(&one), coded(&kept)), ([None, None, None], [some("gzip"), None, None]));
+    // A second one of the same kind takes the place of the first.
+    assert!(site.cache.keep_coding(PAGE.as_bytes(), &one, Coding::Gzip, &Bytes::from_static(b"better")));
+    assert!(site.cache.keep_coding(PAGE.as_bytes(), &kept, Coding::Br, &Bytes::from_static(b"br")));
+    assert_eq!(coded(&site.stored(PAGE, PLAIN, at(0))), [some("better"), some("br"), None]);
+    // It survives a confirmation, whose fields it takes, and the answer to a HEAD.
+    site.play(&[(60, Ask(PAGE, PLAIN, "miss stale old=one")), (60, Confirm(&[("x-a", "1")]))]);
+    site.play(&[(61, Head(PAGE, PLAIN, &[TAGGED, ("x-b", "2")]))]);
+    let renewed = site.stored(PAGE, PLAIN, at(61));
+    assert_eq!(coded(&renewed), [some("better"), some("br"), None]);
+    let fields = &renewed.coded(Coding::Br).unwrap().head().fields;
+    let values = ["x-a", "x-b", "etag", "content-encoding", "content-length"]
+        .map(|name| fields.get(&name.parse().unwrap()).unwrap().to_str().unwrap().to_owned());
+    assert_eq!(values, ["1", "2", "W/\"1\"", "br", "2"]);
+    // What was begun for the old one is good for the confirmed one: the body is the same.
+    assert!(site.cache.keep_coding(PAGE.as_bytes(), &one, Coding::Zstd, &Bytes::from_static(b"zstd")));
+    assert_eq!(coded(&site.stored(PAGE, PLAIN, at(61))), [some("better"), some("br"), some("zstd")]);
+    // A replacement has none, and what was begun for the old one is not for it, though it says the same.
+    site.play(&[(121, Ask(PAGE, PLAIN, "miss stale old=one"))]);
+    let filling = site.begin(head(200, &[MINUTE, TAGGED]), at(121));
+    assert_eq!(filling.finish(Bytes::copy_from_slice(b"one"), at(121)), Pushed::Kept);
+    assert!(!site.cache.keep_coding(PAGE.as_bytes(), &one, Coding::Gzip, &gzip));
+    let two = site.stored(PAGE, PLAIN, at(121));
+    assert_eq!(coded(&two), [None, None, None]);
+    assert!(!site.cache.keep_coding(OTHER.as_bytes(), &two, Coding::Gzip, &gzip));
+    site.play(&[(121, Forget(PAGE, 1))]);
+    assert!(!site.cache.keep_coding(PAGE.as_bytes(), &two, Coding::Gzip, &gzip));
+    assert_eq!(site.glance(PAGE, PLAIN, at(121)), "uri");
+}
+
+/// Which codings are tried is asked once for a response, and for the body that it shares with the confirmed one.
+#[test]
+fn a_coding_is_claimed_once() {
+    let mut site = Site::new();
+    site.play(&[(0, Ask(PAGE, PLAIN, "miss uri")), (0, Answer(200, &[MINUTE, TAGGED], "one"))]);
+    let one = site.stored(PAGE, PLAIN, at(0));
+    assert_eq!([one.claim(Coding::Br), one.claim(Coding::Br), one.claim(Coding::Gzip)], [true, false, true]);
+    one.give_back(Coding::Br);
+    assert_eq!([one.claim(Coding::Br), one.claim(Coding::Gzip), one.claim(Coding::Zstd)], [true, false, true]);
+    site.play(&[(60, Ask(PAGE, PLAIN, "miss stale old=one")), (60, Confirm(&[]))]);
+    let renewed = site.stored(PAGE, PLAIN, at(60));
+    assert!([Coding::Br, Coding::Gzip, Coding::Zstd].into_iter().all(|coding| !renewed.claim(coding)));
+    // What was claimed of the one is given back for the other, before and after a coding of it is kept.
+    one.give_back(Coding::Br);
+    assert_eq!([renewed.claim(Coding::Br), one.claim(Coding::Br)], [true, false]);
+    assert!(site.cache.keep_coding(PAGE.as_bytes(), &renewed, Coding::Br, &Bytes::from_static(b"br")));
+    let coded = site.stored(PAGE, PLAIN, at(60));
+    coded.give_back(Coding::Gzip);
+    assert_eq!([one, renewed, coded].map(|each| each.claim(Coding::Gzip)), [true, false, false]);
+    site.play(&[(120, Ask(PAGE, PLAIN, "miss stale old=one")), (120, Answer(200, &[MINUTE], "two"))]);
+    assert!(site.stored(PAGE, PLAIN, at(120)).claim(Coding::Br));
+}
