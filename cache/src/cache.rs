@@ -19,7 +19,7 @@ use crate::stored::{Description, Kept, StoredResponse};
 use crate::variance::Selecting;
 use crate::word::age_value;
 use crate::{
-    CacheKey, Coding, DeclineReason, Demands, Extent, FailureKind, Groups, Moment, Partial, Policy, Regime,
+    CacheKey, Coding, DeclineReason, Demands, Extent, FailureKind, Groups, Moment, Partial, Policy, Recoding, Regime,
     ResponseHead, Sharing, StaleReason, Use, Variance, Variant,
 };
 
@@ -290,7 +290,9 @@ impl<F: Clone> Cache<F> {
         let page = self.shared.store.get(key);
         let changed = page.and_then(|page| {
             page.changed(|content| match content {
-                Content::Stored(stored, trouble) if stored.shares_body_with(response) => {
+                Content::Stored(stored, trouble)
+                    if stored.shares_body_with(response) && stored.recoding() == Recoding::WhenAsked =>
+                {
                     let coded = Arc::new(stored.with_coding(coding, body.clone()));
                     Some(Content::Stored(coded, Arc::clone(trouble)))
                 }

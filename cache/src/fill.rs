@@ -48,6 +48,7 @@ impl<F: Clone> Hold<F> {
         let changed = content.is_some();
         // An invalidation beats every fill that began before it.
         if let Some(content) = content.filter(|_| shard.holds(&self.key, &self.flight)) {
+            let content = self.with_codings(content);
             self.shared.store.put(&self.key, Slot { variant: self.variant.clone(), content });
         }
         shard.end(&self.key, &self.flight);
@@ -59,6 +60,20 @@ impl<F: Clone> Hold<F> {
         }
         if changed {
             self.shared.store.settle();
+        }
+    }
+
+    /// What a 304 confirmed, with the codings that were made of its body since the handler was asked: they are made once. Callers
+    /// hold the lock of the key.
+    fn with_codings(&self, content: Content) -> Content {
+        let Content::Stored(response, trouble) = &content else { return content };
+        if response.recoding() == Recoding::Never {
+            return content;
+        }
+        let page = self.shared.store.get(self.key.as_bytes());
+        match page.as_deref().and_then(|page| page.stored().find(|known| known.shares_body_with(response))) {
+            Some(known) => Content::Stored(Arc::new(response.with_codings_of(known)), Arc::clone(trouble)),
+            None => content,
         }
     }
 

@@ -145,7 +145,7 @@ impl OriginRules {
                 sharing,
                 tagging: Tagging::Never,
                 groups: Groups::of(&merged.fields, &CACHE_GROUPS, site),
-                recoding: stored.recoding(),
+                recoding: stored.recoding_with(&merged),
                 dating,
             }),
             OriginVerdict::Decline(reason) => Err(reason),

@@ -1,5 +1,7 @@
 //! The store: pages in memory, within a capacity in bytes.
 
+use std::borrow::Cow;
+use std::hash::{BuildHasher, RandomState};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -11,6 +13,13 @@ const PAGE_SHARE: u64 = 4;
 
 /// What moka keeps beside a key and its value, in bytes (its entry, its nodes in two deques, the hash slot), rounded up.
 const ENTRY_OVERHEAD: usize = 256;
+
+/// Longest key that moka is given, in bytes. Its table keeps the keys of what was removed until it grows or is tidied, uncounted;
+/// so they must not be long. A longer key stands beside its page, and moka is given a short name for it.
+const LONGEST_KEY: usize = 256;
+
+/// How such a name begins; no key does.
+const NAME: u8 = 0xff;
 
 /// Why something was dropped from the store.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -51,9 +60,28 @@ pub struct StoreFigures {
 
 #[derive(Debug)]
 pub(crate) struct Store {
-    pages: moka::sync::Cache<CacheKey, Arc<Page>>,
+    pages: moka::sync::Cache<CacheKey, Entry>,
+    names: RandomState,
     capacity: u64,
     evictions: Arc<Evictions>,
+}
+
+/// A page, and its key where that is too long for moka. Keys are compared whole: two with one name displace each other, and
+/// neither is taken for the other.
+#[derive(Clone, Debug)]
+struct Entry {
+    long_key: Option<CacheKey>,
+    page: Arc<Page>,
+}
+
+impl Entry {
+    fn is_for(&self, key: &[u8]) -> bool {
+        self.long_key.as_ref().map(CacheKey::as_bytes) == Some(key).filter(|key| is_long(key))
+    }
+}
+
+fn is_long(key: &[u8]) -> bool {
+    key.len() > LONGEST_KEY
 }
 
 #[derive(Debug, Default)]
@@ -68,8 +96,9 @@ impl Store {
         let counted = Arc::clone(&evictions);
         let pages = moka::sync::Cache::builder()
             .max_capacity(capacity)
-            .weigher(|key: &CacheKey, page: &Arc<Page>| {
-                let size = ENTRY_OVERHEAD + key.as_bytes().len() + page.size();
+            .weigher(|key: &CacheKey, entry: &Entry| {
+                let long_key = entry.long_key.as_ref().map_or(0, |key| key.as_bytes().len());
+                let size = ENTRY_OVERHEAD + key.as_bytes().len() + long_key + entry.page.size();
                 u32::try_from(size).unwrap_or(u32::MAX)
             })
             .eviction_listener(move |_, _, cause| {
@@ -78,31 +107,47 @@ impl Store {
                 }
             })
             .build();
-        Store { pages, capacity, evictions }
+        Store { pages, names: RandomState::new(), capacity, evictions }
+    }
+
+    /// What moka is given for a key.
+    fn name<'a>(&self, key: &'a [u8]) -> Cow<'a, [u8]> {
+        if is_long(key) {
+            let hash = self.names.hash_one(key).to_ne_bytes();
+            Cow::Owned([&[NAME][..], &hash].concat())
+        } else {
+            Cow::Borrowed(key)
+        }
     }
 
     pub(crate) fn get(&self, key: &[u8]) -> Option<Arc<Page>> {
-        self.pages.get(key)
+        self.pages.get(self.name(key).as_ref()).filter(|entry| entry.is_for(key)).map(|entry| entry.page)
     }
 
     /// Puts `slot` into its page. Callers hold the lock of the key, so no other change of the page is lost.
     pub(crate) fn put(&self, key: &CacheKey, slot: Slot) {
         // moka weighs in 32 bits.
         let share = usize::try_from((self.capacity / PAGE_SHARE).min(u64::from(u32::MAX / 2))).unwrap_or(usize::MAX);
-        let known = self.pages.get(key.as_bytes());
+        let known = self.get(key.as_bytes());
         let (page, gone) = known.as_deref().unwrap_or(&Page::default()).with(slot, share);
         self.evictions.variants.fetch_add(gone as u64, Ordering::Relaxed);
-        self.pages.insert(key.clone(), Arc::new(page));
+        self.replace(key.clone(), page);
     }
 
     /// Puts a whole page. Callers hold the lock of the key.
     pub(crate) fn replace(&self, key: CacheKey, page: Page) {
-        self.pages.insert(key, Arc::new(page));
+        let page = Arc::new(page);
+        if is_long(key.as_bytes()) {
+            let name = CacheKey::from(self.name(key.as_bytes()).as_ref());
+            self.pages.insert(name, Entry { long_key: Some(key), page });
+        } else {
+            self.pages.insert(key, Entry { long_key: None, page });
+        }
     }
 
     /// Removes a page. Callers hold the lock of the key.
     pub(crate) fn remove(&self, key: &[u8]) -> Option<Arc<Page>> {
-        self.pages.remove(key)
+        self.pages.remove(self.name(key).as_ref()).filter(|entry| entry.is_for(key)).map(|entry| entry.page)
     }
 
     /// Lets moka apply what it has put off. It keeps writes in batches; without this the capacity would be exceeded by as

@@ -12,6 +12,7 @@ use crate::groups::Mark;
 use crate::word::{Word, age_value, expires};
 use crate::{
     CacheControl, Coding, EVERGATE_CACHE_CONTROL, Fields, Groups, Moment, Representation, ResponseHead, Sharing,
+    may_be_coded,
 };
 
 /// A whole response with the times that its freshness is computed from.
@@ -124,7 +125,11 @@ impl StoredResponse {
 
     /// The same with another age of arrival, and with what is kept beside it.
     pub(crate) fn with(self, initial_age: Duration, kept: Kept) -> StoredResponse {
-        StoredResponse { initial_age, kept, ..self }
+        let mut with = StoredResponse { initial_age, kept, ..self };
+        if with.recoding() == Recoding::Never {
+            with.coded.clear();
+        }
+        with
     }
 
     /// The head that a 304 (Not Modified) leaves: the fields that it carries replace those stored (RFC 9111 section 3.2).
@@ -173,6 +178,12 @@ impl StoredResponse {
         more
     }
 
+    /// The same with what was made of the same body meanwhile.
+    pub(crate) fn with_codings_of(&self, other: &StoredResponse) -> StoredResponse {
+        let missing = other.coded.iter().filter(|(coding, _)| self.coded(*coding).is_none());
+        missing.fold(self.clone(), |more, (coding, coded)| more.with_coding(*coding, coded.body().clone()))
+    }
+
     /// The same moments and word with another head and body: more of what it was a part of.
     pub(crate) fn reshaped(&self, head: ResponseHead, body: Bytes) -> StoredResponse {
         StoredResponse::new(head, body, self.received, None).with(self.initial_age, self.kept.clone())
@@ -186,6 +197,12 @@ impl StoredResponse {
     /// Whether other codings may be made of it.
     pub fn recoding(&self) -> Recoding {
         self.kept.recoding
+    }
+
+    /// Whether other codings may be made of it with this head, in which a 304 or the answer to a HEAD has put its own fields.
+    pub fn recoding_with(&self, updated: &ResponseHead) -> Recoding {
+        // How long the body is was told when it came.
+        if may_be_coded(updated, 0) { self.recoding() } else { Recoding::Never }
     }
 
     /// What was made of it in a coding.

@@ -121,6 +121,9 @@ enum Again {
 /// How often a request looks up: once more after a fill that was given up, or that turned out to be for others.
 const MOST_LOOKS: usize = 3;
 
+/// How often it does when the handler failed somebody else: a handler that is broken for all is not asked by each in turn.
+const MOST_LOOKS_AT_FAILURES: usize = 2;
+
 impl Serving<'_> {
     fn asked(&self) -> Asked<'_> {
         Asked {
@@ -205,7 +208,7 @@ impl Serving<'_> {
                     let shared = Shared { missing: Missing::Uri, collapsed: true };
                     return self.failed(&Failure::Abandoned, &shared, responder).await;
                 }
-                Waited::LookAgain(Again::Failed(failure)) if looks == MOST_LOOKS => {
+                Waited::LookAgain(Again::Failed(failure)) if looks >= MOST_LOOKS_AT_FAILURES => {
                     let shared = Shared { missing: Missing::Uri, collapsed: true };
                     return self.failed(&failure, &shared, responder).await;
                 }

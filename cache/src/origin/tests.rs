@@ -371,6 +371,7 @@ fn updated(learned: Learned<'_>) -> String {
         Err(reason) => return format!("decline {}", reason.as_str()),
     };
     let decided = (terms.initial_age, terms.tagging, terms.recoding, terms.dating);
+    let recoding = stored.recoding_with(&stored.updated_by(&head));
     assert_eq!(decided, (Some(age), Tagging::Never, recoding, dating));
     let mut text = match terms.sharing {
         Sharing::Everyone => "keep".to_owned(),

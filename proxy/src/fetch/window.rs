@@ -62,7 +62,7 @@ async fn not_modified(fetch: &Fetch, fill: Fill<Failure>, answered: Answered) ->
     if let Some(reason) = forbidden(&head) {
         return fetch.decline(fill, reason, now);
     }
-    let recoding = old.recoding();
+    let recoding = old.recoding_with(&old.updated_by(&head));
     if head.fields.contains(&VARY) {
         tell_vary(&mut head, &fetch.route.tell_vary);
         if recoding == evergate_cache::Recoding::WhenAsked {

@@ -49,6 +49,29 @@ async fn a_renewal_keeps_what_was_made_of_the_page() {
 }
 
 #[tokio::test]
+async fn a_renewal_may_forbid_what_was_made_of_the_page() {
+    // RFC 9111 section 5.2.2.6, RFC 9530: what is said later counts as what is said at once.
+    for (name, value) in [("cache-control", "no-transform, max-age=60"), ("repr-digest", "sha-256=:AAAA:")] {
+        let (origin, gateway) = in_front_of(tagged, "").await;
+        for (place, cache_control) in [("/aging/page", ""), ("/origin/page", "max-age=1")] {
+            version(&origin, place, 1, cache_control);
+            coded(&gateway, place, "br").await;
+            origin.on(place, move |_| {
+                let reply = Reply::ok("").status(304).header("etag", "\"v1\"").header("x-state", "confirmed");
+                reply.header(name, value)
+            });
+            until("the page is renewed", async || {
+                accepting(&gateway, place, "br").await.header("x-state") == Some("confirmed")
+            })
+            .await;
+            let renewed = accepting(&gateway, place, "br").await;
+            assert_eq!((coding(&renewed), renewed.text()), ("identity", versioned(1).as_str()), "{place} {name}");
+            assert_eq!(renewed.all("etag"), ["\"v1\""], "{place} {name}");
+        }
+    }
+}
+
+#[tokio::test]
 async fn a_renewed_page_is_still_one_page_for_everyone() {
     // The handler knows nothing of codings, so that what it confirms is for those who accept none as well.
     let (origin, gateway) = in_front_of(tagged, "").await;

@@ -55,6 +55,32 @@ fn promise_6_memory_stays_within_the_capacity() {
     }
 }
 
+/// moka keeps the keys of what was removed, so it must not see long ones; they count, and are told apart by every byte.
+#[test]
+fn promise_6_long_keys_are_keys_like_others() {
+    let cache: Cache<&'static str> = Cache::new(1 << 20, 1 << 16);
+    let keys: Vec<Vec<u8>> = [255, 256, 257, 258, 4000]
+        .into_iter()
+        .flat_map(|length| [b'a', b'b'].map(|last| [vec![b'k'; length - 1], vec![last]].concat()))
+        .collect();
+    for (number, key) in keys.iter().enumerate() {
+        store(miss(&cache, key, "en"), 100 + number);
+    }
+    assert!(cache.figures().bytes >= keys.iter().map(|key| key.len() as u64 + 100).sum(), "{:?}", cache.figures());
+    let length = |key: &[u8]| {
+        let Lookup::Hit { response, .. } = look(&cache, key, "en", WINDOWS, at(0)) else { panic!("{}", key.len()) };
+        response.body().len()
+    };
+    for (number, key) in keys.iter().enumerate() {
+        assert_eq!(length(key), 100 + number);
+    }
+    for (number, key) in keys.iter().enumerate() {
+        assert_eq!((cache.invalidate(key), cache.invalidate(key)), (1, 0), "{}", key.len());
+        assert_eq!(cache.figures().entries, (keys.len() - number - 1) as u64);
+        drop(miss(&cache, key, "en"));
+    }
+}
+
 #[test]
 fn promise_6_keys_and_variants_count() {
     let bytes = |key: &[u8], language: &str| {

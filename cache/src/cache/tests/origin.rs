@@ -21,7 +21,7 @@ use crate::word::age_value;
 use crate::{
     Alone, Audience, Awaited, CACHE_GROUPS, Coding, Dating, DeclineReason, Demands, FailureKind, Fields, Fill, Filling,
     Groups, Heuristic, Moment, OriginRules, OriginVerdict, Policy, Pushed, Recoding, ResponseHead, StoredResponse,
-    Storing, Tagging, Terms, Update, Variant, Waiter,
+    Storing, Tagging, Terms, Update, Variant, Waiter, may_be_coded,
 };
 
 /// No body of a story is kept above this.
@@ -48,6 +48,7 @@ const MINUTE: Line = ("cache-control", "max-age=60");
 const BY_LANGUAGE: Line = ("vary", "accept-language");
 const TAGGED: Line = ("etag", "\"1\"");
 const IN_X: Line = ("cache-groups", "\"x\"");
+const TEXT: Line = ("content-type", "text/plain");
 
 /// What happens next.
 #[derive(Clone, Copy, Debug)]
@@ -132,7 +133,7 @@ fn terms(storing: Storing, request: &HeaderMap, head: &ResponseHead) -> Terms {
         sharing: storing.sharing,
         tagging: Tagging::Never,
         groups: groups(&head.fields),
-        recoding: Recoding::Never,
+        recoding: if may_be_coded(head, 0) { Recoding::WhenAsked } else { Recoding::Never },
         dating: Dating::ByHandler,
     }
 }
@@ -661,7 +662,7 @@ fn interim_answers_are_passed_on() {
 #[test]
 fn promise_6_codings_and_groups_count() {
     let mut site = Site::new();
-    site.play(&[(0, Ask(PAGE, PLAIN, "miss uri")), (0, Answer(200, &[MINUTE], "one"))]);
+    site.play(&[(0, Ask(PAGE, PLAIN, "miss uri")), (0, Answer(200, &[MINUTE, TEXT], "one"))]);
     let before = site.cache.figures().bytes;
     let one = site.stored(PAGE, PLAIN, at(0));
     site.cache.keep_coding(PAGE.as_bytes(), &one, Coding::Gzip, &Bytes::from(vec![b'x'; 5000]));

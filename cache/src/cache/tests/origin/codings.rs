@@ -3,8 +3,8 @@
 use bytes::Bytes;
 
 use super::Act::{Answer, Ask, Confirm, Forget, Head};
-use super::{MINUTE, OTHER, PAGE, PLAIN, Site, TAGGED, at, head, text};
-use crate::{Coding, Pushed, StoredResponse};
+use super::{Line, MINUTE, OTHER, PAGE, PLAIN, Site, TAGGED, TEXT, at, head, text};
+use crate::{Coding, Pushed, Recoding, StoredResponse};
 
 #[test]
 fn codings_stay_as_long_as_the_body() {
@@ -14,7 +14,7 @@ fn codings_stay_as_long_as_the_body() {
     };
     let gzip = Bytes::from_static(b"gzip");
     let some = |body: &str| Some(body.to_owned());
-    site.play(&[(0, Ask(PAGE, PLAIN, "miss uri")), (0, Answer(200, &[MINUTE, TAGGED], "one"))]);
+    site.play(&[(0, Ask(PAGE, PLAIN, "miss uri")), (0, Answer(200, &[MINUTE, TAGGED, TEXT], "one"))]);
     let one = site.stored(PAGE, PLAIN, at(0));
     assert!(site.cache.keep_coding(PAGE.as_bytes(), &one, Coding::Gzip, &gzip));
     let kept = site.stored(PAGE, PLAIN, at(0));
@@ -37,7 +37,7 @@ fn codings_stay_as_long_as_the_body() {
     assert_eq!(coded(&site.stored(PAGE, PLAIN, at(61))), [some("better"), some("br"), some("zstd")]);
     // A replacement has none, and what was begun for the old one is not for it, though it says the same.
     site.play(&[(121, Ask(PAGE, PLAIN, "miss stale old=one"))]);
-    let filling = site.begin(head(200, &[MINUTE, TAGGED]), at(121));
+    let filling = site.begin(head(200, &[MINUTE, TAGGED, TEXT]), at(121));
     assert_eq!(filling.finish(Bytes::copy_from_slice(b"one"), at(121)), Pushed::Kept);
     assert!(!site.cache.keep_coding(PAGE.as_bytes(), &one, Coding::Gzip, &gzip));
     let two = site.stored(PAGE, PLAIN, at(121));
@@ -52,7 +52,7 @@ fn codings_stay_as_long_as_the_body() {
 #[test]
 fn a_coding_is_claimed_once() {
     let mut site = Site::new();
-    site.play(&[(0, Ask(PAGE, PLAIN, "miss uri")), (0, Answer(200, &[MINUTE, TAGGED], "one"))]);
+    site.play(&[(0, Ask(PAGE, PLAIN, "miss uri")), (0, Answer(200, &[MINUTE, TAGGED, TEXT], "one"))]);
     let one = site.stored(PAGE, PLAIN, at(0));
     assert_eq!([one.claim(Coding::Br), one.claim(Coding::Br), one.claim(Coding::Gzip)], [true, false, true]);
     one.give_back(Coding::Br);
@@ -69,4 +69,45 @@ fn a_coding_is_claimed_once() {
     assert_eq!([one, renewed, coded].map(|each| each.claim(Coding::Gzip)), [true, false, false]);
     site.play(&[(120, Ask(PAGE, PLAIN, "miss stale old=one")), (120, Answer(200, &[MINUTE], "two"))]);
     assert!(site.stored(PAGE, PLAIN, at(120)).claim(Coding::Br));
+}
+
+/// RFC 9111 section 5.2.2.6: what must not be coded any more is not, and what was made is dropped.
+#[test]
+fn what_is_learned_may_forbid_codings() {
+    let gzip = Bytes::from_static(b"gzip");
+    let cases: [(&[Line], bool); 5] = [
+        (&[], true),
+        (&[MINUTE], true),
+        (&[("cache-control", "max-age=60, no-transform")], false),
+        (&[("repr-digest", "sha-256=:AAAA:")], false),
+        (&[("content-type", "image/png")], false),
+    ];
+    for (learned, may) in cases {
+        let mut site = Site::new();
+        site.play(&[(0, Ask(PAGE, PLAIN, "miss uri")), (0, Answer(200, &[MINUTE, TAGGED, TEXT], "one"))]);
+        let one = site.stored(PAGE, PLAIN, at(0));
+        assert!(site.cache.keep_coding(PAGE.as_bytes(), &one, Coding::Gzip, &gzip));
+        site.play(&[(60, Ask(PAGE, PLAIN, "miss stale old=one")), (60, Confirm(learned))]);
+        let renewed = site.stored(PAGE, PLAIN, at(60));
+        let found = (renewed.recoding() == Recoding::WhenAsked, renewed.coded(Coding::Gzip).is_some());
+        assert_eq!(found, (may, may), "{learned:?}");
+        assert_eq!(site.cache.keep_coding(PAGE.as_bytes(), &one, Coding::Br, &gzip), may, "{learned:?}");
+    }
+}
+
+/// What was made while the handler was asked is of the body that it confirms.
+#[test]
+fn a_coding_that_is_made_during_a_refresh_stays() {
+    let mut site = Site::new();
+    site.play(&[(0, Ask(PAGE, PLAIN, "miss uri")), (0, Answer(200, &[MINUTE, TAGGED, TEXT], "one"))]);
+    let one = site.stored(PAGE, PLAIN, at(0));
+    site.play(&[(60, Ask(PAGE, PLAIN, "miss stale old=one"))]);
+    assert!(site.cache.keep_coding(PAGE.as_bytes(), &one, Coding::Gzip, &Bytes::from_static(b"gzip")));
+    site.play(&[(61, Confirm(&[("x-a", "1")]))]);
+    let renewed = site.stored(PAGE, PLAIN, at(61));
+    let coded = renewed.coded(Coding::Gzip).unwrap();
+    assert_eq!(
+        (text(coded.body()).as_str(), coded.head().fields.get(&"x-a".parse().unwrap()).is_some()),
+        ("gzip", true)
+    );
 }
