@@ -61,5 +61,5 @@ pub use response::{Fields, ResponseHead};
 pub use store::{EvictionCause, StoreFigures};
 pub use stored::{Dating, Recoding, StoredResponse};
 pub use targeted::{CDN_CACHE_CONTROL, EVERGATE_CACHE_CONTROL, SURROGATE_CAPABILITY, SURROGATE_CONTROL};
-pub use variance::{MAX_VARY_FIELDS, Spelling, Variance, Variant, list_value};
+pub use variance::{MAX_RANGES, MAX_VARY_FIELDS, Spelling, Variance, Variant, list_value};
 pub use word::corrected_initial_age;

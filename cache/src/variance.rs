@@ -10,8 +10,8 @@ use crate::list::{elements, find_outside_quotes};
 /// Most request fields by which the responses of one page may differ: each is looked at in each look-up.
 pub const MAX_VARY_FIELDS: usize = 32;
 
-/// Most languages or codings of a request that are put in order.
-const MAX_RANGES: usize = 64;
+/// Most languages or codings of a request that are put in order; more are compared as they are written.
+pub const MAX_RANGES: usize = 64;
 
 /// The request fields that split a page, and how their values are compared.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -215,13 +215,12 @@ fn by_weight(list: &[u8]) -> Option<Vec<u8>> {
 /// Ranges in lower case with their weights, most wanted first; those of one weight in the order of the alphabet, because theirs
 /// means nothing (RFC 9110 sections 12.4.2 and 12.5.4). None for more than [`MAX_RANGES`].
 fn weighted(list: &[u8]) -> Option<Vec<(u16, Vec<u8>)>> {
-    if list.iter().filter(|byte| **byte == b',').count() >= MAX_RANGES {
+    let written = || list.split(|byte| *byte == b',').map(<[u8]>::trim_ascii).filter(|range| !range.is_empty());
+    // What is empty does not count, as it means nothing (RFC 9110 section 5.6.1.2).
+    if written().count() > MAX_RANGES {
         return None;
     }
-    let mut ranges: Vec<(u16, Vec<u8>)> = list
-        .split(|byte| *byte == b',')
-        .map(<[u8]>::trim_ascii)
-        .filter(|range| !range.is_empty())
+    let mut ranges: Vec<(u16, Vec<u8>)> = written()
         .map(|range| {
             let (name, parameters) = cut_at_semicolon(range);
             match parameters.map_or(Some(1000), weight) {

@@ -360,6 +360,8 @@ fn promise_6_only_so_many_ranges_are_put_in_order() {
                 (plain.to_uppercase(), in_order),
                 (plain.replacen("l001", "l001;q=1", 1), in_order),
                 (list(count, false, " ,\t"), true),
+                // What is empty is no range.
+                (list(count, false, ",, ,"), true),
                 (list(count + 1, false, ","), false),
                 (list(count - 1, false, ","), false),
                 (plain.replacen("l001", "x001", 1), false),

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeSet;
 
-use evergate_cache::{MAX_VARY_FIELDS, Spelling, Variance, Variant, list_value};
+use evergate_cache::{MAX_RANGES, MAX_VARY_FIELDS, Spelling, Variance, Variant, list_value};
 use evergate_fuzz::{blocks, request, values};
 use http::header::{ACCEPT_ENCODING, ACCEPT_LANGUAGE, AUTHORIZATION, COOKIE};
 use http::{HeaderMap, HeaderName, HeaderValue};
@@ -92,7 +92,8 @@ fn spelled_otherwise(request: &HeaderMap) -> HeaderMap {
     let mut otherwise = HeaderMap::new();
     for name in request.keys() {
         let list = list_value(request, name).unwrap_or_default();
-        let weighted = *name == ACCEPT_LANGUAGE || *name == ACCEPT_ENCODING;
+        let ranges = list.split(|byte| *byte == b',').filter(|range| !range.trim_ascii().is_empty()).count();
+        let weighted = (*name == ACCEPT_LANGUAGE || *name == ACCEPT_ENCODING) && ranges <= MAX_RANGES;
         let list = if weighted || *name != COOKIE && *name != AUTHORIZATION && !list.contains(&b'"') {
             let mut elements: Vec<Vec<u8>> = list.split(|byte| *byte == b',').map(<[u8]>::to_vec).collect();
             if weighted {
