@@ -19,8 +19,8 @@ use crate::stored::{Description, Kept, StoredResponse};
 use crate::variance::Selecting;
 use crate::word::age_value;
 use crate::{
-    CacheKey, Coding, DeclineReason, Demands, Extent, FailureKind, Groups, Moment, Partial, Policy, Recoding, Regime,
-    ResponseHead, Sharing, StaleReason, Use, Variance, Variant,
+    Arrival, CacheKey, Coding, DeclineReason, Demands, Extent, FailureKind, Groups, Moment, Partial, Policy, Recoding,
+    Regime, ResponseHead, Sharing, StaleReason, Use, Variance, Variant,
 };
 
 /// The cache: pages in memory and the fills in flight. `F` is how a fill fails, in the words of whoever fetches.
@@ -143,6 +143,9 @@ pub struct PartTerms {
 
 /// A part is of no use where the whole is.
 struct WholeIsKept;
+
+/// How long a response that was stale when it came is served before its handler is asked again: it is making a newer one.
+const SOON: Duration = Duration::from_secs(1);
 
 /// What the store knows of a key and what a request selects of it.
 enum Known {
@@ -396,12 +399,11 @@ impl<F: Clone> Cache<F> {
             Description::Nothing => return,
             Description::Another => page.without(&slot.variant),
             Description::This => {
-                let Terms { initial_age, variant, unshared, sharing, groups, recoding, dating, .. } = terms;
+                let initial_age = terms.initial_age.unwrap_or_else(|| age_value(head));
+                let variant = terms.variant.clone().unwrap_or_else(|| slot.variant.clone());
+                let fresh = response.renewed_without(&terms.unshared, head, received);
                 // Nobody knows what was made invalid while the HEAD was under way, so that counts which was before.
-                let kept = Kept { groups, began: response.kept().began, sharing, recoding, dating };
-                let initial_age = initial_age.unwrap_or_else(|| age_value(head));
-                let fresh = response.renewed_without(&unshared, head, received).with(initial_age, kept);
-                let variant = variant.unwrap_or_else(|| slot.variant.clone());
+                let fresh = fresh.with(initial_age, terms.kept(response.kept().began));
                 let content = Content::Stored(Arc::new(fresh), Arc::default());
                 page.without(&slot.variant).with(Slot { variant, content }, usize::MAX).0
             }
@@ -492,6 +494,12 @@ fn usable(
         Use::AsAsked(staleness) => Known::Settled(response, staleness, StaleReason::Asked),
         Use::WhileRevalidating(staleness) if in_trouble && !asked.policy.stale_in_trouble(staleness) => {
             Known::Missing(Missing::Stale, Some((response, variant.clone())))
+        }
+        // Whoever made it is making a newer one, and says so again until that is done.
+        Use::WhileRevalidating(staleness)
+            if response.kept().arrival == Arrival::Stale && response.resident(now) < SOON =>
+        {
+            Known::Settled(response, staleness, StaleReason::Revalidating)
         }
         Use::WhileRevalidating(staleness) if trouble.backing_off(now) => {
             Known::Settled(response, staleness, StaleReason::Error)

@@ -9,13 +9,14 @@ use http::{HeaderName, HeaderValue, StatusCode};
 use sha2::{Digest, Sha256};
 
 use crate::flight::{Audience, Begun, Flight, Progress, Role, Streaming, Waiter};
+use crate::groups::Mark;
 use crate::page::{Content, HIT_FOR_MISS_LIFE, Slot, Trouble};
 use crate::shared::Shared;
-use crate::stored::{Dating, Kept, StoredResponse};
+use crate::stored::{Arrival, Dating, Kept, Making, StoredResponse};
 use crate::word::age_value;
 use crate::{
     CacheKey, DeclineReason, EVERGATE_CACHE_CONTROL, FailureKind, Fields, Groups, Missing, Moment, Recoding,
-    ResponseHead, Room, Sharing, Variant, backoff,
+    ResponseHead, Room, Sharing, Tags, Variant, backoff,
 };
 
 /// Permission to fetch and store for one key and variant; exactly one exists at a time.
@@ -130,10 +131,24 @@ pub struct Terms {
     pub tagging: Tagging,
     /// The groups with which it is forgotten.
     pub groups: Groups,
+    /// The tags with which it is forgotten.
+    pub tags: Tags,
     /// Whether other codings may be made of it.
     pub recoding: Recoding,
     /// Who says when it was made.
     pub dating: Dating,
+    /// Whether it was fresh when it came.
+    pub arrival: Arrival,
+    /// Why it was made.
+    pub making: Making,
+}
+
+impl Terms {
+    /// What is kept beside a response whose fetch began after the invalidation `began`.
+    pub(crate) fn kept(self, began: Mark) -> Kept {
+        let Terms { groups, tags, sharing, recoding, dating, arrival, making, .. } = self;
+        Kept { groups, tags, began, sharing, recoding, dating, arrival, making }
+    }
 }
 
 /// Whether a response gets an entity tag that its handler did not give it.
@@ -211,18 +226,18 @@ impl<F: Clone> Fill<F> {
             return Err(DeclineReason::TooLarge);
         }
         let mut hold = self.hold;
-        let Terms { initial_age, variant, unshared, sharing, tagging, groups, recoding, dating } = terms;
-        if let Some(variant) = variant {
-            hold.specify(variant);
+        let Terms { sharing, tagging, dating, .. } = terms;
+        if let Some(variant) = &terms.variant {
+            hold.specify(variant.clone());
         }
-        let initial_age = initial_age.unwrap_or_else(|| age_value(&head));
+        let initial_age = terms.initial_age.unwrap_or_else(|| age_value(&head));
         let (head, targeted) = set_apart(head, &[EVERGATE_CACHE_CONTROL]);
-        let (head, unshared) = set_apart(head, &unshared);
+        let (head, unshared) = set_apart(head, &terms.unshared);
         let begun = Begun { head, received, initial_age, variant: hold.variant.clone(), unshared, sharing, dating };
         let streaming = Streaming::new(begun, hold.flight.waiters());
         let digest = (tagging == Tagging::WhereMissing && wants_etag(&streaming)).then(Sha256::new);
-        hold.flight.carries(&groups);
-        let kept = Kept { groups, began: hold.flight.began(), sharing, recoding, dating };
+        hold.flight.carries(&terms.groups);
+        let kept = terms.kept(hold.flight.began());
         Ok(Filling { hold, digest, streaming, tagging, targeted, kept, ended: false })
     }
 
@@ -263,14 +278,13 @@ impl<F: Clone> Fill<F> {
     pub fn renew(mut self, not_modified: &ResponseHead, received: Moment, terms: Terms) -> Option<Arc<StoredResponse>> {
         let old = self.old.as_ref()?;
         let initial_age = terms.initial_age.unwrap_or_else(|| age_value(not_modified));
-        let Terms { variant, unshared, groups, sharing, recoding, dating, .. } = terms;
-        self.hold.flight.carries(&groups);
-        let kept = Kept { groups, began: self.hold.flight.began(), sharing, recoding, dating };
-        let renewed = old.renewed_without(&unshared, not_modified, received).with(initial_age, kept);
-        let renewed = Arc::new(renewed);
-        if let Some(variant) = variant {
-            self.hold.specify(variant);
+        let sharing = terms.sharing;
+        if let Some(variant) = &terms.variant {
+            self.hold.specify(variant.clone());
         }
+        self.hold.flight.carries(&terms.groups);
+        let renewed = old.renewed_without(&terms.unshared, not_modified, received);
+        let renewed = Arc::new(renewed.with(initial_age, terms.kept(self.hold.flight.began())));
         let content = Content::Stored(Arc::clone(&renewed), Arc::new(Trouble::default()));
         let variant = self.hold.variant.clone();
         self.hold.release(Some(content), Some(Progress::Renewed(Arc::clone(&renewed), variant, sharing)));

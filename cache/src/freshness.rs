@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::stored::{StoredResponse, explicit_lifetime};
+use crate::stored::{Arrival, StoredResponse, explicit_lifetime};
 use crate::{Moment, ResponseHead};
 
 /// A route's window: how long a response counts as fresh after it was made (`revalidate`).
@@ -91,6 +91,9 @@ impl Windows {
     }
 
     fn lifetime(&self, response: &StoredResponse) -> Option<Duration> {
+        if response.kept().arrival == Arrival::Stale && response.head().status.is_success() {
+            return Some(Duration::ZERO);
+        }
         self.lifetime_of(response.head(), response.explicit_lifetime())
     }
 

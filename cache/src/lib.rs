@@ -3,7 +3,7 @@
 //! This crate is the knowledge of the Evergate gateway. It owns cache keys ([`CacheKey`]) and variants ([`Variance`],
 //! [`Variant`]), directives of responses ([`CacheControl`]) and of requests ([`Demands`]), the two policies by which responses
 //! are kept ([`Policy`]: the operator's [`Windows`], or the handler's word by [`OriginRules`]), stored responses
-//! ([`StoredResponse`]) with their content codings ([`Coding`]) and the groups in which they are forgotten ([`Groups`]), bodies
+//! ([`StoredResponse`]) with their content codings ([`Coding`]) the groups ([`Groups`]) and tags ([`Tags`]) by which they are forgotten, bodies
 //! that are still growing ([`GrowingBody`]), the moka store and the rule that at most one fill lives per key and variant.
 //!
 //! It refuses to know sockets, the clock (every rule takes a [`Moment`]), the proxy framework, configuration files and
@@ -22,6 +22,7 @@ mod fill;
 mod flight;
 mod freshness;
 mod groups;
+mod heed;
 mod key;
 mod list;
 mod moment;
@@ -35,6 +36,7 @@ mod response;
 mod shared;
 mod store;
 mod stored;
+mod tags;
 mod targeted;
 mod variance;
 mod word;
@@ -49,6 +51,7 @@ pub use fill::{Alone, Fill, Filling, Pushed, Tagging, Terms};
 pub use flight::{Audience, Awaited, MAX_WAITERS, Streaming, Waiter};
 pub use freshness::{Freshness, StaleReason, Window, Windows, backoff};
 pub use groups::{CACHE_GROUP_INVALIDATION, CACHE_GROUPS, Groups, MAX_GROUP_NAME, MAX_GROUPS};
+pub use heed::{Heed, Unkept, asks_to_be_kept};
 pub use key::{CacheKey, KeyParts, Regime, Scheme, Site};
 pub use moment::Moment;
 pub use origin::{Heuristic, OriginRules, OriginVerdict, Sharing, Storing, Update};
@@ -59,7 +62,8 @@ pub use range::{MAX_PARTS, Part, Requested, content_range, content_range_unsatis
 pub use representation::Representation;
 pub use response::{Fields, ResponseHead};
 pub use store::{EvictionCause, StoreFigures};
-pub use stored::{Dating, Recoding, StoredResponse};
+pub use stored::{Arrival, Dating, Making, Recoding, StoredResponse, X_NEXTJS_CACHE};
+pub use tags::{MAX_TAG_LENGTH, MAX_TAGS, Tags};
 pub use targeted::{CDN_CACHE_CONTROL, EVERGATE_CACHE_CONTROL, SURROGATE_CAPABILITY, SURROGATE_CONTROL};
 pub use variance::{MAX_RANGES, MAX_VARY_FIELDS, Spelling, Variance, Variant, list_value};
-pub use word::corrected_initial_age;
+pub use word::{age_value, corrected_initial_age};

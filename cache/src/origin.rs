@@ -145,8 +145,10 @@ impl OriginRules {
                 sharing,
                 tagging: Tagging::Never,
                 groups: Groups::of(&merged.fields, &CACHE_GROUPS, site),
+                tags: stored.tags().clone(),
                 recoding: stored.recoding_with(&merged),
                 dating,
+                ..Terms::default()
             }),
             OriginVerdict::Decline(reason) => Err(reason),
             // It leaves the status as it was, and what is a failure was stored as one.

@@ -6,7 +6,10 @@ use http::StatusCode;
 use http::header::{CACHE_CONTROL, SET_COOKIE, VARY};
 
 use crate::freshness::Freshness;
-use crate::{CacheControl, Demands, Moment, OriginRules, Regime, ResponseHead, StoredResponse, Variance, Windows};
+use crate::stored::explicit_lifetime;
+use crate::{
+    CacheControl, Demands, Heed, Moment, OriginRules, Regime, ResponseHead, StoredResponse, Variance, Windows,
+};
 
 /// By whose word the responses of a route are kept.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -165,23 +168,29 @@ pub enum Verdict {
     Store,
     /// It is not kept, by policy.
     Decline(DeclineReason),
+    /// It is not kept, for this reason, and the route takes that for an error; an old response is not replaced by this.
+    Refuse(DeclineReason),
     /// The handler failed; an old response is not replaced by this.
     Failure,
 }
 
 /// Judges an answer to a fill on a route with a window, where the operator has declared the content public and the handler's
-/// word still counts when it forbids.
+/// word still counts when it forbids, as far as `heed` says.
 ///
 /// Failures come first: an error page that sets a cookie is an error page, and the old response stays.
-pub fn judge(head: &ResponseHead) -> Verdict {
+pub fn judge(head: &ResponseHead, heed: Heed, received: Moment) -> Verdict {
     let status = head.status;
     if is_failure(status) {
         return Verdict::Failure;
     }
-    if let Some(reason) = forbidden(head) {
+    if let Some(reason) = forbidden(head, heed) {
         return Verdict::Decline(reason);
     }
     match status.as_u16() {
+        200 | 203 | 204 | 301 | 302 | 303 | 307 | 308 | 404 | 410 if heed == Heed::Explicit => {
+            let lifetime = explicit_lifetime(head, received).unwrap_or_default();
+            if lifetime.is_zero() { Verdict::Decline(DeclineReason::NoLifetime) } else { Verdict::Store }
+        }
         200 | 203 | 204 | 301 | 302 | 303 | 307 | 308 | 404 | 410 => Verdict::Store,
         _ => Verdict::Decline(DeclineReason::Status),
     }
@@ -193,18 +202,23 @@ pub fn is_failure(status: StatusCode) -> bool {
 }
 
 /// What in the fields of an answer, a 304 included, forbids keeping it for others.
-pub fn forbidden(head: &ResponseHead) -> Option<DeclineReason> {
+pub fn forbidden(head: &ResponseHead, heed: Heed) -> Option<DeclineReason> {
     if head.fields.contains(&SET_COOKIE) {
         return Some(DeclineReason::SetCookie);
     }
     let directives = CacheControl::parse(head.fields.get_all(&CACHE_CONTROL));
-    if directives.no_store {
+    let (no_store, others) = match heed {
+        Heed::Prohibitions | Heed::Explicit => (directives.no_store, true),
+        Heed::NoStore => (directives.no_store, false),
+        Heed::Nothing => (false, false),
+    };
+    if no_store {
         return Some(DeclineReason::NoStore);
     }
-    if directives.private.is_present() {
+    if others && directives.private.is_present() {
         return Some(DeclineReason::Private);
     }
-    if directives.no_cache.is_present() {
+    if others && directives.no_cache.is_present() {
         return Some(DeclineReason::NoCache);
     }
     let mut varies_on = head.fields.get_all(&VARY).flat_map(|line| line.as_bytes().split(|b| *b == b','));

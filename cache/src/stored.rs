@@ -1,7 +1,7 @@
 //! A stored response: what the cache keeps. Never changed, only replaced.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU8, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -11,9 +11,12 @@ use http::{HeaderName, HeaderValue, StatusCode};
 use crate::groups::Mark;
 use crate::word::{Word, age_value, expires};
 use crate::{
-    CacheControl, Coding, EVERGATE_CACHE_CONTROL, Fields, Groups, Moment, Representation, ResponseHead, Sharing,
+    CacheControl, Coding, EVERGATE_CACHE_CONTROL, Fields, Groups, Moment, Representation, ResponseHead, Sharing, Tags,
     may_be_coded,
 };
+
+/// What Next.js says of its own cache.
+pub const X_NEXTJS_CACHE: HeaderName = HeaderName::from_static("x-nextjs-cache");
 
 /// A whole response with the times that its freshness is computed from.
 #[derive(Clone, Debug)]
@@ -37,6 +40,8 @@ pub struct StoredResponse {
 pub(crate) struct Kept {
     /// The groups with which it is forgotten.
     pub(crate) groups: Groups,
+    /// The tags with which it is forgotten.
+    pub(crate) tags: Tags,
     /// The latest invalidation when its fetch began.
     pub(crate) began: Mark,
     /// Whether it may answer those who waited for it.
@@ -45,6 +50,41 @@ pub(crate) struct Kept {
     pub(crate) recoding: Recoding,
     /// Who says when it was made.
     pub(crate) dating: Dating,
+    /// Whether it was fresh when it came.
+    pub(crate) arrival: Arrival,
+    /// Why it was made.
+    pub(crate) making: Making,
+}
+
+/// Whether a response was fresh when it came, by the word of a cache in its handler or on the way.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Arrival {
+    /// It was, or nothing says otherwise.
+    #[default]
+    Fresh,
+    /// It was stale, so a newer one is being made.
+    Stale,
+}
+
+impl Arrival {
+    /// What the head of an answer says: `x-nextjs-cache: STALE`, with which Next.js has just begun to make a newer one, or an `Age`
+    /// that has used up its own lifetime (RFC 9111 section 4.2). A lifetime of zero is a word to browsers and says nothing.
+    pub fn of(head: &ResponseHead, received: Moment) -> Arrival {
+        let stale =
+            head.fields.get(&X_NEXTJS_CACHE).is_some_and(|value| value.as_bytes().eq_ignore_ascii_case(b"STALE"));
+        let used_up = own_lifetime(head, received).is_some_and(|own| !own.is_zero() && own <= age_value(head));
+        if stale || used_up { Arrival::Stale } else { Arrival::Fresh }
+    }
+}
+
+/// Why a response was made.
+#[derive(Clone, Debug, Default)]
+pub enum Making {
+    /// Somebody asked for it.
+    #[default]
+    OnDemand,
+    /// It was made before anybody asked; the flag says whether somebody has since.
+    Ahead(Arc<AtomicBool>),
 }
 
 /// Who says when a response was made, in its `Date`.
@@ -315,6 +355,20 @@ impl StoredResponse {
         }
     }
 
+    /// The tags with which it is forgotten.
+    pub fn tags(&self) -> &Tags {
+        &self.kept.tags
+    }
+
+    /// Whether it was made before anybody asked, and is served for the first time now: true once.
+    pub fn first_use(&self) -> bool {
+        match &self.kept.making {
+            Making::OnDemand => false,
+            // Looked at first: most who ask are not the first.
+            Making::Ahead(used) => !used.load(Ordering::Acquire) && !used.swap(true, Ordering::AcqRel),
+        }
+    }
+
     /// When its head arrived.
     pub(crate) fn received(&self) -> Moment {
         self.received
@@ -333,7 +387,11 @@ impl StoredResponse {
     /// What it takes in memory, in bytes: its representations and the bookkeeping.
     pub fn size(&self) -> usize {
         let coded = self.coded.iter().map(|(_, coded)| size_of::<(Coding, Representation)>() + coded.size());
-        size_of::<Self>() + self.identity.size() + coded.sum::<usize>() + self.kept.groups.size()
+        size_of::<Self>()
+            + self.identity.size()
+            + coded.sum::<usize>()
+            + self.kept.groups.size()
+            + self.kept.tags.size()
     }
 }
 
@@ -355,9 +413,13 @@ fn about_the_body(name: &HeaderName) -> bool {
 /// What the handler says itself: `s-maxage`, else `max-age`, else `Expires` less `Date` (RFC 9111 section 4.2.1), less the age
 /// with which it came.
 pub(crate) fn explicit_lifetime(head: &ResponseHead, received: Moment) -> Option<Duration> {
+    Some(own_lifetime(head, received)?.saturating_sub(age_value(head)))
+}
+
+/// What the handler says itself, whatever the age with which it came.
+pub(crate) fn own_lifetime(head: &ResponseHead, received: Moment) -> Option<Duration> {
     let directives = CacheControl::parse(head.fields.get_all(&CACHE_CONTROL));
-    let lifetime = directives.lifetime().or_else(|| expires(head, received.wall))?;
-    Some(lifetime.saturating_sub(age_value(head)))
+    directives.lifetime().or_else(|| expires(head, received.wall))
 }
 
 #[cfg(test)]

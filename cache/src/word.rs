@@ -8,7 +8,7 @@ use http::{HeaderValue, StatusCode};
 use crate::date::http_date;
 use crate::directives::seconds;
 use crate::targeted::Heeded;
-use crate::{CacheControl, Moment, ResponseHead};
+use crate::{Arrival, CacheControl, Moment, ResponseHead};
 
 /// Of the time since a response was last modified, how much it is taken for fresh where nobody said how long (RFC 9111
 /// section 4.2.2 names a tenth as typical), and for how long at most.
@@ -82,17 +82,21 @@ fn guess(head: &ResponseHead, control: &CacheControl, received: SystemTime) -> O
 }
 
 /// The value of `Age`: of several the first counts, and one that cannot be read is ignored (RFC 9111 section 5.1).
-pub(crate) fn age_value(head: &ResponseHead) -> Duration {
+pub fn age_value(head: &ResponseHead) -> Duration {
     let first = head.fields.get(&AGE).and_then(|age| age.as_bytes().split(|byte| *byte == b',').next());
     first.and_then(|age| seconds(age.trim_ascii())).unwrap_or_default()
 }
 
 /// The age with which a response came (section 4.2.3), that was asked for at `asked`: what it says, and the time on the way;
-/// or, where that is more, the time since its `Date`.
+/// or, where that is more, the time since its `Date`. What its maker calls stale is at least as old as it is good.
 pub fn corrected_initial_age(head: &ResponseHead, asked: Moment, received: Moment) -> Duration {
     let apparent =
         date(head, received.wall).and_then(|date| received.wall.duration_since(date).ok()).unwrap_or_default();
-    apparent.max(age_value(head).saturating_add(received.since(asked)))
+    let said = apparent.max(age_value(head).saturating_add(received.since(asked)));
+    match Arrival::of(head, received) {
+        Arrival::Fresh => said,
+        Arrival::Stale => said.max(Word::of(head, received).lifetime.unwrap_or_default()),
+    }
 }
 
 /// Whether this cache knows what a status means for caching (RFC 9111 section 3, RFC 9110 section 15).

@@ -5,11 +5,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use evergate_cache::{Demands, KeyParts, Policy, Regime, Scheme, Site};
-use http::header::{ALLOW, AUTHORIZATION, COOKIE, IF_MATCH, IF_UNMODIFIED_SINCE, LOCATION};
+use http::header::{ALLOW, AUTHORIZATION, COOKIE, IF_MATCH, IF_UNMODIFIED_SINCE, LOCATION, RETRY_AFTER};
 use http::{HeaderMap, HeaderValue, Method, StatusCode};
 
 use crate::config::{Authorization, Query, TrailingSlash, Unmatched};
 use crate::forwarded::seen_fields;
+use crate::known::Admitted;
 use crate::outcome::{Answered, PassReason};
 use crate::passage::{Leash, Naming, Passage};
 use crate::request::{BodyPresence, Protocol, Request};
@@ -87,6 +88,9 @@ pub fn admit<'a>(
         };
     };
     let route = &snapshot.routes[matched.route];
+    if let Some((notice, what)) = turned_away(request, route, target.matched_path(), now) {
+        return Admission::Answer(Box::new(notice), what);
+    }
     let demands = match route.demands {
         Demanding::Ignored => Demands::default(),
         Demanding::Heeded => Demands::of(&request.headers),
@@ -118,6 +122,29 @@ pub fn admit<'a>(
 pub fn tunnel_refused(now: std::time::SystemTime) -> Notice {
     Notice::new(StatusCode::METHOD_NOT_ALLOWED, "CONNECT is not served", now)
         .with(ALLOW, HeaderValue::from_static("DELETE, GET, HEAD, OPTIONS, PATCH, POST, PUT"))
+}
+
+/// What the route itself says to a request: that there is nothing under its parameters, or nothing that answers its method.
+fn turned_away(request: &Request, route: &Route, path: &str, now: std::time::SystemTime) -> Option<(Notice, Answered)> {
+    match route.known.as_ref().map_or(Admitted::Yes, |known| known.admits(path)) {
+        Admitted::Yes => {}
+        Admitted::No => {
+            let notice = Notice::new(StatusCode::NOT_FOUND, "there is nothing under these parameters", now);
+            return Some((notice, Answered::UnknownParams));
+        }
+        Admitted::NotYet => {
+            let notice = Notice::new(StatusCode::SERVICE_UNAVAILABLE, "what there is was not listed yet", now);
+            return Some((notice.with(RETRY_AFTER, HeaderValue::from_static("1")), Answered::ParamsNotListed));
+        }
+    }
+    let methods = route.methods.as_ref().filter(|methods| !methods.listed.list(&request.method))?;
+    Some(if request.method == Method::OPTIONS {
+        // RFC 9110 section 9.3.7.
+        (Notice::without_body(StatusCode::NO_CONTENT, now).with(ALLOW, methods.allow.clone()), Answered::Options)
+    } else {
+        let notice = Notice::new(StatusCode::METHOD_NOT_ALLOWED, "the handler does not answer this method", now);
+        (notice.with(ALLOW, methods.allow.clone()), Answered::MethodNotAllowed)
+    })
 }
 
 pub(crate) struct NotServed;

@@ -9,7 +9,7 @@ use clap::{Args, Parser, Subcommand};
 
 use crate::config::{self, Config, LoadError};
 use crate::log;
-use crate::server::{self, Addresses};
+use crate::server::{self, Addresses, News};
 
 /// Exit code for trouble at run time.
 const RUN_TIME: u8 = 1;
@@ -74,7 +74,11 @@ fn run(file: &Path) -> ExitCode {
         Err(code) => return code,
     };
     let _written_out_at_the_end = log::start(&config.log);
-    match server::run(&config, |addresses| say(&greeting(&config, addresses))) {
+    let tell = |news: News<'_>| match news {
+        News::Listening(addresses) => say(&greeting(addresses)),
+        News::Ready(addresses) => say(&readiness(&config, addresses)),
+    };
+    match server::run(&config, tell) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             complain(&chain(&error));
@@ -114,13 +118,18 @@ fn load(file: &Path) -> Result<Config, ExitCode> {
 }
 
 /// What is said once everything listens. Programs read the first lines, people the last.
-fn greeting(config: &Config, addresses: &Addresses) -> String {
+fn greeting(addresses: &Addresses) -> String {
     let mut text = String::new();
     for address in &addresses.listen {
         text.push_str(&format!("listening on http://{address}\n"));
     }
     text.push_str(&format!("admin on http://{}\n", addresses.admin));
-    text.push_str("ready\n");
+    text
+}
+
+/// What is said once it is ready.
+fn readiness(config: &Config, addresses: &Addresses) -> String {
+    let mut text = "ready\n".to_owned();
     if let (Some(_), Some(first)) = (addresses.demo, addresses.listen.first()) {
         text.push_str(&invitation(config, first, addresses));
     }

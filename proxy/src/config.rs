@@ -2,8 +2,8 @@
 //!
 //! This module owns the file's form: its keys, its defaults, what is allowed, and how a mistake is
 //! reported. Everything else in the gateway receives the strict types from here and checks nothing
-//! again. It refuses to know sockets, the cache and the proxy framework; the environment comes in
-//! as a function, so that tests can feed it.
+//! again. It refuses to know sockets, the cache and the proxy framework; the environment and the files
+//! that it names come in as an argument ([`Outside`]), so that tests can feed it.
 //!
 //! Reading goes one way: text, a tree whose `${NAME}` are expanded (`node`), sections whose keys are
 //! known (`section`), strict types (one file for each part of the file). Problems are collected on
@@ -15,18 +15,23 @@ mod expand;
 mod lines;
 mod listener;
 mod log;
+mod methods;
 mod node;
+mod params;
 mod pattern;
 mod problem;
 mod quantity;
 mod query;
 mod route;
 mod section;
+mod segment;
 mod table;
+mod tags;
 #[cfg(test)]
 mod tests;
 mod upstream;
 
+use std::io;
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 
@@ -42,10 +47,14 @@ use table::clashes;
 pub use cache::CacheSettings;
 pub use listener::{Admin, Listen};
 pub use log::{AccessLog, Log, LogFormat, LogLevel};
+pub use methods::Methods;
+pub use params::{KnownParams, MAX_KNOWN_PATHS, Param, canonical_path, known_paths};
 pub use pattern::{PatternError, RoutePattern, Segment};
 pub use problem::{Problem, Problems};
 pub use query::{Query, QueryPattern};
 pub use route::{Authorization, Bypass, Revalidate, Route};
+pub use segment::{Dynamic, FetchCache, Kind, PreferredRegion};
+pub use tags::TagTemplate;
 pub use upstream::{Builtin, Origin, Server, Timeouts, Upstream, UpstreamId};
 
 /// A whole configuration, complete and consistent.
@@ -59,6 +68,8 @@ pub struct Config {
     pub log: Log,
     /// How many threads serve requests: `auto` (default: one for each available core) or 1 to 1024.
     pub threads: NonZeroUsize,
+    /// Where this gateway runs, for routes that prefer servers at `home`. Default: none.
+    pub region: Option<String>,
     /// The host names of the sites, in lower case and without a port. Empty (default): one site,
     /// whatever it is called, and the host is not part of the cache key. With names listed, the name
     /// is in the key and is forwarded, and a request for any other name gets 421.
@@ -108,15 +119,54 @@ pub enum LoadError {
         path: PathBuf,
         /// What the system said.
         #[source]
-        io: std::io::Error,
+        io: io::Error,
     },
     /// The file was read, and has problems.
     #[error(transparent)]
     Invalid(#[from] Problems),
 }
 
+/// What a configuration may ask of the world outside its text. A function that answers for variables is one, without files.
+pub trait Outside {
+    /// The environment variable that the text names as `${NAME}`.
+    fn variable(&self, name: &str) -> Option<String>;
+
+    /// The text of a file that the configuration names.
+    ///
+    /// # Errors
+    ///
+    /// What the system says.
+    fn file(&self, name: &str) -> io::Result<String>;
+}
+
+impl<F: Fn(&str) -> Option<String>> Outside for F {
+    fn variable(&self, name: &str) -> Option<String> {
+        self(name)
+    }
+
+    fn file(&self, _name: &str) -> io::Result<String> {
+        Err(io::Error::new(io::ErrorKind::NotFound, "there are no files"))
+    }
+}
+
+/// The environment of the process, and the folder of the configuration.
+struct Process<'a> {
+    variable: &'a dyn Fn(&str) -> Option<String>,
+    folder: &'a Path,
+}
+
+impl Outside for Process<'_> {
+    fn variable(&self, name: &str) -> Option<String> {
+        (self.variable)(name)
+    }
+
+    fn file(&self, name: &str) -> io::Result<String> {
+        std::fs::read_to_string(self.folder.join(name))
+    }
+}
+
 /// Reads and checks a configuration file. `env` answers for the environment variables that the file
-/// names as `${NAME}`.
+/// names as `${NAME}`; other files that it names are looked for in its folder.
 ///
 /// # Errors
 ///
@@ -124,7 +174,8 @@ pub enum LoadError {
 /// in it otherwise.
 pub fn load(path: &Path, env: &dyn Fn(&str) -> Option<String>) -> Result<Config, LoadError> {
     let text = std::fs::read_to_string(path).map_err(|io| LoadError::Unreadable { path: path.to_path_buf(), io })?;
-    Ok(parse(&text, &path.display().to_string(), env)?)
+    let outside = Process { variable: env, folder: path.parent().unwrap_or(Path::new("")) };
+    Ok(parse(&text, &path.display().to_string(), &outside)?)
 }
 
 /// Checks the text of a configuration. `source` is the name that problems carry, usually the file's.
@@ -132,10 +183,10 @@ pub fn load(path: &Path, env: &dyn Fn(&str) -> Option<String>) -> Result<Config,
 /// # Errors
 ///
 /// Every problem in the text, in the order of its lines.
-pub fn parse(text: &str, source: &str, env: &dyn Fn(&str) -> Option<String>) -> Result<Config, Problems> {
+pub fn parse(text: &str, source: &str, outside: &dyn Outside) -> Result<Config, Problems> {
     let mut report = Report::default();
-    let root = read_tree(text, env, &mut report);
-    let config = Config::read(&root, &mut report);
+    let root = read_tree(text, &|name| outside.variable(name), &mut report);
+    let config = Config::read(&root, &|name| outside.file(name), &mut report);
     report.finish(source, text)?;
     Ok(config)
 }
@@ -189,7 +240,7 @@ fn report_syntax(text: &str, error: &serde_yaml::Error, report: &mut Report) {
 
 impl Config {
     /// Reads the whole file. Where there are problems the result holds stand-ins.
-    fn read(root: &Node, report: &mut Report) -> Self {
+    fn read(root: &Node, file: &dyn Fn(&str) -> io::Result<String>, report: &mut Report) -> Self {
         let section = Section::open(root, KEYS, report);
         let listen = Listen::read_all(section.get("listen"), report);
         let admin = section.section("admin", listener::ADMIN_KEYS, report);
@@ -207,7 +258,7 @@ impl Config {
         };
         let defaults = section.section("defaults", route::DEFAULTS_KEYS, report);
         let default_upstream = default_upstream(&defaults, &upstreams, report);
-        let surroundings = Surroundings { upstreams: &upstreams, default_upstream, expire: cache.expire };
+        let surroundings = Surroundings { upstreams: &upstreams, default_upstream, expire: cache.expire, file };
         let routes = read_routes(section.get("routes"), &defaults, &surroundings, report);
         let slashes = [("ignore", TrailingSlash::Ignore), ("redirect", TrailingSlash::Redirect)];
         let unmatched = [("pass", Unmatched::Pass), ("404", Unmatched::NotFound)];
@@ -216,6 +267,7 @@ impl Config {
             listen,
             log: Log::read(&log, report),
             threads: section.read("threads", report, threads).unwrap_or_else(available_threads),
+            region: section.read("region", report, segment::label),
             hosts: section.get("hosts").and_then(|node| node.read_list(HOSTS, report, host)).unwrap_or_default(),
             trailing_slash: section.read("trailing_slash", report, |node| choice(node, &slashes)).unwrap_or_default(),
             upstreams,
@@ -329,6 +381,7 @@ const KEYS: &[&str] = &[
     "admin",
     "log",
     "threads",
+    "region",
     "hosts",
     "trailing_slash",
     "upstreams",

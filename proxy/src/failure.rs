@@ -3,9 +3,12 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use evergate_cache::{FailureKind, ResponseHead};
+use evergate_cache::{DeclineReason, FailureKind, ResponseHead};
 use http::StatusCode;
 use pingora::{Error, ErrorType};
+
+/// The name of [`Refusal::AsksToBeKept`], by which the framework's error carries it.
+pub const ASKS_TO_BE_KEPT: &str = "asks-to-be-kept";
 
 /// How a request to a handler failed.
 #[derive(Clone, Debug)]
@@ -28,10 +31,22 @@ pub enum Failure {
     Answer(Arc<ErrorAnswer>),
     /// The same, and the answer is for whoever asked alone, because the handler saw their whole request.
     Status(StatusCode),
+    /// Its answer is not kept, for this reason, and the route takes that for an error (`dynamic: error`, `only-cache`), or it asks
+    /// to be kept, and the route takes that for one (`only-no-store`).
+    Refused(Refusal),
     /// More visitors wait for one fill than may.
     Crowded,
     /// The fill was given up twice: a bug in the gateway.
     Abandoned,
+}
+
+/// What a route takes for an error in an answer that is none by itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Refusal {
+    /// It cannot be kept.
+    NotKept(DeclineReason),
+    /// It asks to be kept.
+    AsksToBeKept,
 }
 
 /// An error page of the handler's, made without anything of a visitor's and so fit for everyone who waited.
@@ -60,6 +75,7 @@ impl Failure {
             Failure::Malformed => (StatusCode::BAD_GATEWAY, "malformed"),
             Failure::Answer(answer) => (answer.head.status, "status"),
             Failure::Status(status) => (*status, "status"),
+            Failure::Refused(refusal) => (StatusCode::INTERNAL_SERVER_ERROR, refusal.as_str()),
             Failure::Crowded => (StatusCode::SERVICE_UNAVAILABLE, "crowded"),
             Failure::Abandoned => (StatusCode::BAD_GATEWAY, "abandoned"),
         }
@@ -73,7 +89,7 @@ impl Failure {
     /// How the handler failed, for what may be served all the same.
     pub fn kind(&self) -> FailureKind {
         match self {
-            Failure::Answer(_) | Failure::Status(_) => FailureKind::Answered,
+            Failure::Answer(_) | Failure::Status(_) | Failure::Refused(_) => FailureKind::Answered,
             Failure::Connect
             | Failure::ConnectTimeout
             | Failure::Reset
@@ -95,6 +111,7 @@ impl Failure {
             | Failure::IdleTimeout
             | Failure::MaxDuration
             | Failure::Answer(_)
+            | Failure::Refused(_)
             | Failure::Crowded
             | Failure::Abandoned => false,
         }
@@ -110,8 +127,42 @@ impl Failure {
             | Failure::Malformed
             | Failure::Answer(_)
             | Failure::Status(_)
+            | Failure::Refused(_)
             | Failure::Crowded
             | Failure::Abandoned => false,
+        }
+    }
+
+    /// What went wrong, for people.
+    pub fn explanation(&self) -> String {
+        match self {
+            Failure::Refused(Refusal::NotKept(reason)) => {
+                format!("the route demands an answer that can be kept, and this one cannot ({})", reason.as_str())
+            }
+            Failure::Refused(Refusal::AsksToBeKept) => {
+                "the route demands an answer that is not kept, and this one asks to be (asks-to-be-kept)".to_owned()
+            }
+            Failure::Connect
+            | Failure::ConnectTimeout
+            | Failure::Reset
+            | Failure::FirstByteTimeout
+            | Failure::IdleTimeout
+            | Failure::MaxDuration
+            | Failure::Malformed
+            | Failure::Answer(_)
+            | Failure::Status(_)
+            | Failure::Crowded
+            | Failure::Abandoned => format!("the handler service did not answer ({})", self.as_str()),
+        }
+    }
+}
+
+impl Refusal {
+    /// The stable name used in headers, logs and metrics.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Refusal::NotKept(reason) => reason.as_str(),
+            Refusal::AsksToBeKept => ASKS_TO_BE_KEPT,
         }
     }
 }
@@ -138,6 +189,7 @@ impl From<&Error> for Failure {
             | ErrorType::H2Error
             | ErrorType::H2Downgrade
             | ErrorType::InvalidH2 => Failure::Malformed,
+            ErrorType::Custom(ASKS_TO_BE_KEPT) => Failure::Refused(Refusal::AsksToBeKept),
             // Read, write and close: the connection broke. What cannot come from a handler's side counts as that.
             ErrorType::ReadError
             | ErrorType::WriteError

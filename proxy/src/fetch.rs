@@ -3,6 +3,7 @@
 
 pub mod answer;
 mod ask;
+mod listing;
 mod origin;
 mod window;
 
@@ -11,8 +12,8 @@ use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use evergate_cache::{
-    Audience, CACHE_GROUPS, Dating, DeclineReason, EVERGATE_CACHE_CONTROL, Fill, Filling, Groups, Moment, Policy,
-    Pushed, Recoding, ResponseHead, Room, may_be_coded,
+    Audience, CACHE_GROUPS, Dating, DeclineReason, EVERGATE_CACHE_CONTROL, Fill, Filling, Groups, Making, Moment,
+    Policy, Pushed, Recoding, ResponseHead, Room, Tags, may_be_coded,
 };
 use http::HeaderValue;
 use http::header::{ACCEPT_ENCODING, SET_COOKIE};
@@ -23,6 +24,7 @@ use tokio::time::{Instant, timeout, timeout_at};
 use tracing::warn;
 
 use crate::admission::Selected;
+use crate::config::Param;
 use crate::failure::{ErrorAnswer, Failure};
 use crate::gateway::Gateway;
 use crate::handler_request::HandlerRequest;
@@ -30,6 +32,7 @@ use crate::metrics::{Revalidation, UpstreamResult};
 use crate::request::Request;
 use crate::snapshot::{Route, Snapshot};
 use answer::{received, tell_vary};
+pub use listing::{ListingError, list};
 use origin::Asker;
 use window::Windowed;
 
@@ -51,6 +54,8 @@ pub enum Errand {
     Miss,
     /// Behind the visitors' backs; the permit bounds how many run.
     Refresh(OwnedSemaphorePermit),
+    /// Before anybody asks; whoever has it made waits for it.
+    Ahead,
 }
 
 /// Starts a fetch. It ends by itself within the route's `max_duration`, whoever comes or goes.
@@ -74,8 +79,14 @@ pub fn start(
             Policy::Origin(rules) => Judge::Origin(Asker::new(*rules, selected, &errand)),
         },
         site: selected.key(request.scheme, snapshot).site.bytes(),
+        path: selected.path.to_owned(),
+        params: selected.matched.params(),
+        making: match errand {
+            Errand::Miss | Errand::Refresh(_) => Making::OnDemand,
+            Errand::Ahead => Making::Ahead(Arc::default()),
+        },
         request: match errand {
-            Errand::Miss => asked,
+            Errand::Miss | Errand::Ahead => asked,
             // Nobody waits for it: it asks about what is stored, or for whatever there is.
             Errand::Refresh(_) if !confirmable => asked.unconditional(),
             Errand::Refresh(_) => asked,
@@ -86,9 +97,7 @@ pub fn start(
     tokio::spawn(async move {
         let begun = fetch.gateway.clock.now();
         match errand {
-            Errand::Miss => {
-                fetch.run_as_miss(fill).await;
-            }
+            Errand::Miss | Errand::Ahead => fetch.run_as_miss(fill).await,
             Errand::Refresh(permit) => {
                 *fetch.permit.lock().unwrap_or_else(PoisonError::into_inner) = Some(permit);
                 let result = fetch.run(fill).await;
@@ -105,6 +114,11 @@ struct Fetch {
     judge: Judge,
     /// The site within which groups count.
     site: Vec<u8>,
+    /// The path in normal form, and its parameters, for tags.
+    path: String,
+    params: Vec<(String, Param)>,
+    /// Why the response is made.
+    making: Making,
     request: HandlerRequest,
     deadline: Instant,
     /// The turn at the handler, until it is given back.
@@ -129,6 +143,8 @@ struct Answered {
     /// Whether a broken connection can be told from the end of the body.
     ends_by_itself: bool,
     dating: Dating,
+    /// The tags that came with it.
+    tags: Vec<String>,
     answering: Answering,
     now: Moment,
 }
@@ -200,20 +216,26 @@ impl Fetch {
             }
             Judge::Origin(_) => fill.interim(Audience::Asker, head),
         };
-        let asked = ask::ask(&self.gateway, &self.route.upstream, request, &interim);
+        let upstream = (&*self.route.upstream, &self.route.preference);
+        let asked = ask::ask(&self.gateway, upstream, request, &interim);
         let asked = timeout_at(self.deadline, asked).await.unwrap_or(Err(Failure::MaxDuration));
         let now = self.gateway.clock.now();
         let upstream = &self.route.upstream.name;
         self.gateway.metrics.upstream_answered(upstream, UpstreamResult::of(&asked), now.since(begun));
         let answering = asked?;
         let header = answering.session.resp_header().ok_or(Failure::Malformed)?;
-        let answer::Received { head, ends_by_itself, dating } = received(header, now.wall)?;
-        Ok(Answered { head, ends_by_itself, dating, answering, now })
+        let answer::Received { head, ends_by_itself, dating, tags } = received(header, now.wall)?;
+        Ok(Answered { head, ends_by_itself, dating, tags, answering, now })
     }
 
     /// The groups that a response carries.
     fn groups(&self, head: &ResponseHead) -> Groups {
         Groups::of(&head.fields, &CACHE_GROUPS, &self.site)
+    }
+
+    /// The tags of the response, with those that its handler sent.
+    fn tags(&self, sent: &[String]) -> Tags {
+        self.route.tagger.tags(&self.path, &self.params, sent)
     }
 
     /// Whether other codings may be made of a response; its `Vary` says so.
@@ -348,15 +370,15 @@ impl Answering {
         }
     }
 
-    /// The body of an error page, if it is whole and short.
-    async fn error_body(&mut self, idle: Duration) -> Option<Bytes> {
+    /// The body, if it is whole and at most `limit` bytes long.
+    async fn whole_body(&mut self, idle: Duration, limit: usize) -> Option<Bytes> {
         let mut body = BytesMut::new();
         loop {
             let (piece, last) = match self.piece(idle).await.ok()? {
                 Piece::More(piece) => (piece, false),
                 Piece::Last(piece) => (piece, true),
             };
-            if body.len() + piece.len() > MAX_ERROR_BODY {
+            if body.len() + piece.len() > limit {
                 return None;
             }
             body.extend_from_slice(&piece);

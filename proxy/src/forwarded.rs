@@ -24,6 +24,13 @@ pub const X_FORWARDED_HOST: HeaderName = HeaderName::from_static("x-forwarded-ho
 /// The addresses on the way.
 pub const X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 
+/// Asks a page of Next.js for what its own router understands.
+pub const RSC: HeaderName = HeaderName::from_static("rsc");
+/// The router of Next.js asks ahead.
+pub const NEXT_ROUTER_PREFETCH: HeaderName = HeaderName::from_static("next-router-prefetch");
+/// The router of Next.js asks ahead for a part of a page.
+pub const NEXT_ROUTER_SEGMENT_PREFETCH: HeaderName = HeaderName::from_static("next-router-segment-prefetch");
+
 /// The fields of a visitor of which the handler may see something: without those that their `Connection` names, which end here
 /// (RFC 9110 section 7.6.1). What a response is selected by is taken from these.
 pub fn seen_fields(headers: &HeaderMap) -> Cow<'_, HeaderMap> {

@@ -61,6 +61,16 @@ impl HandlerRequest {
         asked
     }
 
+    /// A GET for a target of the upstream's own, for nobody in particular.
+    pub fn plain(target: &str) -> HandlerRequest {
+        HandlerRequest { target: target.to_owned(), fields: own_fields(), host: None }
+    }
+
+    /// The value of a field.
+    pub fn field(&self, name: &HeaderName) -> Option<&HeaderValue> {
+        self.fields.iter().find(|(known, _)| known == name).map(|(_, value)| value)
+    }
+
     /// The same without conditions: whatever the handler has.
     #[must_use]
     pub fn unconditional(mut self) -> HandlerRequest {
@@ -86,12 +96,7 @@ impl HandlerRequest {
 
 /// What is in the key, and a fixed few fields.
 fn chosen_fields(selected: &Selected<'_>, request: &Request) -> Vec<(HeaderName, HeaderValue)> {
-    let mut fields = vec![
-        (ACCEPT, HeaderValue::from_static("*/*")),
-        (USER_AGENT, AGENT),
-        (X_REQUEST_ID, request_id()),
-        (TRACEPARENT, traceparent()),
-    ];
+    let mut fields = own_fields();
     let cookies = selected.cookies.as_deref().and_then(|cookies| HeaderValue::from_bytes(cookies).ok());
     fields.extend(cookies.map(|cookies| (COOKIE, cookies)));
     for name in &selected.route.vary {
@@ -100,6 +105,16 @@ fn chosen_fields(selected: &Selected<'_>, request: &Request) -> Vec<(HeaderName,
         fields.extend(value.map(|value| (name.clone(), value)));
     }
     fields
+}
+
+/// What the gateway says of itself.
+fn own_fields() -> Vec<(HeaderName, HeaderValue)> {
+    vec![
+        (ACCEPT, HeaderValue::from_static("*/*")),
+        (USER_AGENT, AGENT),
+        (X_REQUEST_ID, request_id()),
+        (TRACEPARENT, traceparent()),
+    ]
 }
 
 /// Everything that the visitor sent but what concerns the connection alone, and who forwards it.

@@ -4,7 +4,7 @@
 //! A request comes in by [`connection`], which reads its head by the letter; [`serve`] answers it, from the cache where
 //! [`admission`] lets it; [`fetch`] asks handlers and fills what is missing; what the cache has no part in goes through
 //! [`pass`], with [`effects`] on what is stored. [`forwarded`] says which of a visitor's fields a handler may see, [`compress`]
-//! codes what is stored. [`outcome`] names what happened, and [`observe`] tells it.
+//! codes what is stored. [`prerender`] fetches before anybody asks. [`outcome`] names what happened, and [`observe`] tells it.
 //!
 //! This is the only crate that knows the framework, files, signals and the outside world. Begin with [`server::run`] for the
 //! process, with [`serve::serve`] for a request.
@@ -19,22 +19,27 @@ pub mod config;
 pub mod connection;
 pub mod demo;
 pub mod effects;
+pub mod explain;
 pub mod failure;
 pub mod fetch;
 pub mod forwarded;
 pub mod gateway;
 pub mod handler_request;
+pub mod known;
 pub mod log;
 pub mod metrics;
 pub mod observe;
 pub mod outcome;
 pub mod pass;
 pub mod passage;
+pub mod phase;
+pub mod prerender;
 pub mod request;
 pub mod respond;
 pub mod routes;
 pub mod serve;
 pub mod server;
 pub mod snapshot;
+pub mod tags;
 pub mod target;
 pub mod upstream;

@@ -55,6 +55,26 @@ impl Revalidation {
     }
 }
 
+/// What came of a page that was to be rendered before anybody asks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Prerendering {
+    /// It is there.
+    Rendered,
+    /// The handler failed, or its answer is not kept.
+    Failed,
+}
+
+impl Prerendering {
+    const ALL: [Prerendering; 2] = [Prerendering::Rendered, Prerendering::Failed];
+
+    fn as_str(self) -> &'static str {
+        match self {
+            Prerendering::Rendered => "rendered",
+            Prerendering::Failed => "failed",
+        }
+    }
+}
+
 /// How a request to a handler ended, as far as its head.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum UpstreamResult {
@@ -91,6 +111,7 @@ pub struct Metrics {
     upstream_duration: HistogramVec,
     revalidations: IntCounterVec,
     revalidation_duration: HistogramVec,
+    prerendered: IntCounterVec,
     coalesced: IntCounterVec,
     uncacheable: IntCounterVec,
     stale_served: IntCounterVec,
@@ -142,6 +163,11 @@ impl Metrics {
                 "Time that a refresh behind the visitors' backs took.",
                 &["route"],
             )?,
+            prerendered: families.counters(
+                "evergate_prerendered_total",
+                "Pages that were to be rendered before anybody asks, by what came of it.",
+                &["route", "result"],
+            )?,
             coalesced: families.counters(
                 "evergate_coalesced_requests_total",
                 "Requests that shared a fetch which was already under way.",
@@ -181,6 +207,9 @@ impl Metrics {
             for result in Revalidation::ALL {
                 self.revalidations.with_label_values(&[route, result.as_str()]);
             }
+            for result in Prerendering::ALL {
+                self.prerendered.with_label_values(&[route, result.as_str()]);
+            }
             for reason in PassReason::all() {
                 self.uncacheable.with_label_values(&[route, reason.as_str()]);
             }
@@ -219,7 +248,11 @@ impl Metrics {
             Outcome::Miss { collapsed: true, .. } | Outcome::Revalidated { collapsed: true, .. } => {
                 self.coalesced.with_label_values(&[route]).inc();
             }
-            Outcome::Miss { .. } | Outcome::Revalidated { .. } | Outcome::Hit { .. } | Outcome::Answered(_) => {}
+            Outcome::Miss { .. }
+            | Outcome::Revalidated { .. }
+            | Outcome::Hit { .. }
+            | Outcome::Prerendered { .. }
+            | Outcome::Answered(_) => {}
         }
     }
 
@@ -238,6 +271,11 @@ impl Metrics {
     /// Counts a refresh that was due and had to be left.
     pub fn revalidation_skipped(&self, route: &str) {
         self.revalidations.with_label_values(&[route, Revalidation::Skipped.as_str()]).inc();
+    }
+
+    /// Counts a page that was to be rendered before anybody asks.
+    pub fn prerendered(&self, route: &str, result: Prerendering) {
+        self.prerendered.with_label_values(&[route, result.as_str()]).inc();
     }
 
     /// Everything in the text format of Prometheus. `store` are the cache's figures at this moment.

@@ -15,6 +15,11 @@ pub enum Outcome {
         /// Time to live; none when it has no end.
         ttl: Option<Duration>,
     },
+    /// Answered from memory, fresh, by what was made before anybody asked, for the first time.
+    Prerendered {
+        /// Time to live; none when it has no end.
+        ttl: Option<Duration>,
+    },
     /// Answered from memory, past its freshness lifetime.
     Stale {
         /// How long it has been stale.
@@ -195,6 +200,14 @@ pub enum Answered {
     Redirected,
     /// A path that no route matches, where that is 404.
     NotFound,
+    /// A path whose parameters are none of those that are known, where no others are answered (404).
+    UnknownParams,
+    /// The same, before the upstream has listed those that are known (503).
+    ParamsNotListed,
+    /// A method that the route does not list (405).
+    MethodNotAllowed,
+    /// OPTIONS, where the route lists its methods (204).
+    Options,
     /// A request that wants what is stored or nothing, and nothing is (504).
     NotCached,
 }
@@ -206,6 +219,10 @@ impl Answered {
             Answered::Misdirected => "misdirected",
             Answered::Redirected => "redirected",
             Answered::NotFound => "not-found",
+            Answered::UnknownParams => "unknown-params",
+            Answered::ParamsNotListed => "params-not-listed",
+            Answered::MethodNotAllowed => "method-not-allowed",
+            Answered::Options => "options",
             Answered::NotCached => "only-if-cached",
         }
     }
@@ -216,6 +233,8 @@ impl Answered {
 pub enum XCache {
     /// Fresh from memory.
     Hit,
+    /// Fresh from memory, made before anybody asked, for the first time.
+    Prerender,
     /// Stale from memory.
     Stale,
     /// Fetched.
@@ -230,13 +249,14 @@ pub enum XCache {
 
 impl XCache {
     /// Every value, for metrics.
-    pub const ALL: [XCache; 6] =
-        [XCache::Hit, XCache::Stale, XCache::Miss, XCache::Revalidated, XCache::Pass, XCache::None];
+    pub const ALL: [XCache; 7] =
+        [XCache::Hit, XCache::Prerender, XCache::Stale, XCache::Miss, XCache::Revalidated, XCache::Pass, XCache::None];
 
     /// As the header has it.
     pub fn header(self) -> Option<&'static str> {
         match self {
             XCache::Hit => Some("HIT"),
+            XCache::Prerender => Some("PRERENDER"),
             XCache::Stale => Some("STALE"),
             XCache::Miss => Some("MISS"),
             XCache::Revalidated => Some("REVALIDATED"),
@@ -249,6 +269,7 @@ impl XCache {
     pub fn label(self) -> &'static str {
         match self {
             XCache::Hit => "hit",
+            XCache::Prerender => "prerender",
             XCache::Stale => "stale",
             XCache::Miss => "miss",
             XCache::Revalidated => "revalidated",
@@ -263,6 +284,7 @@ impl Outcome {
     pub fn x_cache(&self) -> XCache {
         match self {
             Outcome::Hit { .. } => XCache::Hit,
+            Outcome::Prerendered { .. } => XCache::Prerender,
             Outcome::Stale { .. } | Outcome::Despite { .. } => XCache::Stale,
             Outcome::Miss { .. } => XCache::Miss,
             Outcome::Revalidated { .. } => XCache::Revalidated,
@@ -277,8 +299,11 @@ impl fmt::Display for Outcome {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("evergate")?;
         match *self {
-            Outcome::Hit { ttl: Some(ttl) } => write!(f, "; hit; ttl={}", ttl.as_secs()),
-            Outcome::Hit { ttl: None } => f.write_str("; hit"),
+            Outcome::Hit { ttl } => hit(f, ttl),
+            Outcome::Prerendered { ttl } => {
+                hit(f, ttl)?;
+                f.write_str("; detail=prerender")
+            }
             Outcome::Stale { staleness, reason } => {
                 write!(f, "; hit; ttl={}; detail={}", negative(staleness), reason.as_str())
             }
@@ -315,6 +340,13 @@ impl fmt::Display for Outcome {
             }
             Outcome::Answered(what) => write!(f, "; detail={}", what.as_str()),
         }
+    }
+}
+
+fn hit(f: &mut fmt::Formatter<'_>, ttl: Option<Duration>) -> fmt::Result {
+    match ttl {
+        Some(ttl) => write!(f, "; hit; ttl={}", ttl.as_secs()),
+        None => f.write_str("; hit"),
     }
 }
 

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use evergate_cache::{EVERGATE_CACHE_CONTROL, Moment, SURROGATE_CAPABILITY};
+use evergate_cache::{EVERGATE_CACHE_CONTROL, Moment, ResponseHead, SURROGATE_CAPABILITY, asks_to_be_kept};
 use http::header::{
     CACHE_CONTROL, CONTENT_LENGTH, COOKIE, DATE, ETAG, EXPECT, EXPIRES, HOST, LAST_MODIFIED, TRANSFER_ENCODING,
     UPGRADE, VIA,
@@ -24,7 +24,7 @@ use pingora::{Error, ErrorType};
 use pingora_http::{RequestHeader, ResponseHeader};
 
 use crate::effects::{Answer, PassingPart};
-use crate::failure::Failure;
+use crate::failure::{ASKS_TO_BE_KEPT, Failure};
 use crate::fetch::answer::checked;
 use crate::forwarded::{
     TRACEPARENT, X_FORWARDED_FOR, X_FORWARDED_HOST, X_FORWARDED_PROTO, X_MATCHED_PATH, X_REQUEST_ID, X_ROUTE_PARAMS,
@@ -37,9 +37,10 @@ use crate::observe::observe;
 use crate::outcome::{Fetched, Outcome, PassReason};
 use crate::passage::{Naming, Passage, Reached};
 use crate::request::{Protocol, Request};
-use crate::respond::{NO_STORE, Notice, SLOWEST_WRITE, TAG_FIELDS};
+use crate::respond::{NO_STORE, Notice, SLOWEST_WRITE};
 use crate::serve::Record;
-use crate::snapshot::{Route, RouteKind};
+use crate::snapshot::{Route, RouteKind, Wanting};
+use crate::tags::TAG_FIELDS;
 
 /// What the framework's proxy asks about a request that passes.
 pub struct PassThrough {
@@ -152,7 +153,7 @@ impl ProxyHttp for PassThrough {
         carried.invalidations = self.gateway.cache.invalidations();
         let turn = *carried.turn.get_or_insert_with(|| upstream.turn());
         let attempt = carried.asked_servers;
-        let server = upstream.server(turn, attempt);
+        let server = upstream.server(passage.0.preference(), turn, attempt);
         carried.asked_servers += 1;
         let peer = match server {
             Ok(server) => {
@@ -288,6 +289,9 @@ impl ProxyHttp for PassThrough {
         }
         let asked = carried.asked.unwrap_or(carried.begun);
         self.answered(carried, UpstreamResult::Ok);
+        if is_refused(passage, response, self.gateway.clock.now()) {
+            return Err(refused());
+        }
         carried.status = Some(status);
         carried.fetched = Fetched::NotStored(status);
         passage.remember_date(response.headers.get(DATE).cloned());
@@ -357,10 +361,15 @@ impl ProxyHttp for PassThrough {
                 let failure = if silent { Failure::FirstByteTimeout } else { failure };
                 let (status, name) = failure.describe();
                 self.answered(carried, UpstreamResult::Failed(name));
-                (status, name, "the handler service did not answer")
+                (status, name, failure.explanation())
             }
-            Blame::Late => (StatusCode::REQUEST_TIMEOUT, "request-body", "the request's body did not come in time"),
-            Blame::Malformed => (StatusCode::BAD_REQUEST, "request-body", "the request's body is malformed"),
+            Blame::Late => {
+                let explanation = "the request's body did not come in time (request-body)";
+                (StatusCode::REQUEST_TIMEOUT, "request-body", explanation.to_owned())
+            }
+            Blame::Malformed => {
+                (StatusCode::BAD_REQUEST, "request-body", "the request's body is malformed (request-body)".to_owned())
+            }
             Blame::Gone => return failed,
         };
         carried.fetched = Fetched::Failed(name);
@@ -370,7 +379,7 @@ impl ProxyHttp for PassThrough {
             return FailToProxy { error_code: status.as_u16(), can_reuse_downstream: false };
         }
         shared.0.remember_date(None);
-        let notice = Notice::new(status, &format!("{explanation} ({name})"), self.gateway.clock.now().wall);
+        let notice = Notice::new(status, &explanation, self.gateway.clock.now().wall);
         if send(session, &notice, &Outcome::Pass { reason: shared.0.reason, fetched: carried.fetched }).await.is_ok() {
             carried.status = Some(status);
         }
@@ -511,9 +520,25 @@ fn first_length(response: &ResponseHeader) -> Option<String> {
 
 /// Removes what is for the gateway alone.
 fn keep_for_ourselves(response: &mut ResponseHeader) {
-    for name in TAG_FIELDS.into_iter().chain([EVERGATE_CACHE_CONTROL]) {
+    for name in TAG_FIELDS.map(|(name, _)| name).into_iter().chain([EVERGATE_CACHE_CONTROL]) {
         response.remove_header(&name);
     }
+}
+
+/// Whether an answer asks to be kept where the route takes that for an error (`fetch_cache: only-no-store`).
+fn is_refused(passage: &Passage, response: &ResponseHeader, now: Moment) -> bool {
+    let refuses = passage.route.as_ref().is_some_and(|route| route.wanting == Wanting::Refused);
+    refuses && {
+        let fields = response.headers.iter().map(|(name, value)| (name.clone(), value.clone())).collect();
+        asks_to_be_kept(&ResponseHead { status: response.status, fields }, now)
+    }
+}
+
+/// Asking again would bring the same.
+fn refused() -> Box<Error> {
+    let mut error = Error::explain(ErrorType::Custom(ASKS_TO_BE_KEPT), "the answer asks to be kept").into_up();
+    error.set_retry(false);
+    error
 }
 
 /// Whether a route lives by its handler's word.

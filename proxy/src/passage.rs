@@ -10,7 +10,7 @@ use tokio::time::{Instant, sleep_until};
 
 use crate::outcome::PassReason;
 use crate::snapshot::{Route, Snapshot};
-use crate::upstream::Upstream;
+use crate::upstream::{ANY_SERVER, Preference, Upstream};
 
 /// A request that goes through without the cache.
 #[derive(Clone, Debug)]
@@ -49,6 +49,11 @@ pub enum Naming {
 }
 
 impl Passage {
+    /// In which order its servers are asked.
+    pub fn preference(&self) -> &Preference {
+        self.route.as_ref().map_or(&ANY_SERVER, |route| &route.preference)
+    }
+
     /// Remembers the `Date` of the handler's answer, or forgets it for an answer of the gateway's.
     pub fn remember_date(&self, date: Option<HeaderValue>) {
         *self.date.lock().unwrap_or_else(PoisonError::into_inner) = date;

@@ -18,13 +18,6 @@ pub const NO_STORE: HeaderValue = HeaderValue::from_static("private, no-cache, n
 /// How long a visitor may take to read a step of 64 KiB of what is sent to it.
 pub const SLOWEST_WRITE: Duration = Duration::from_secs(60);
 
-/// Fields with which handlers tag answers: for the gateway, not for visitors.
-pub const TAG_FIELDS: [HeaderName; 3] = [
-    HeaderName::from_static("cache-tag"),
-    HeaderName::from_static("surrogate-key"),
-    HeaderName::from_static("x-next-cache-tags"),
-];
-
 /// The visitor has left, or reads too slowly to be served.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Gone;
@@ -169,6 +162,14 @@ impl Notice {
         fields.append(CACHE_CONTROL, NO_STORE);
         fields.append(DATE, date(now));
         Notice { status, fields, body: Bytes::from(format!("{status}: {explanation}\n")) }
+    }
+
+    /// `status` and nothing to say beside its fields.
+    pub fn without_body(status: StatusCode, now: SystemTime) -> Notice {
+        let mut fields = Fields::with_capacity(3);
+        fields.append(CACHE_CONTROL, NO_STORE);
+        fields.append(DATE, date(now));
+        Notice { status, fields, body: Bytes::new() }
     }
 
     /// Adds a field.

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use crate::config::{RoutePattern, Segment};
+use crate::config::{Param, RoutePattern, Segment};
 use crate::target::decode;
 
 /// Routes by path. Segment by segment a static name comes first, then `[x]`, then `[...x]`, then `[[...x]]`, whatever the
@@ -28,15 +28,6 @@ pub struct Matched<'a> {
     /// Place of the route in the list that the table was made from.
     pub route: usize,
     bindings: Vec<Binding<'a>>,
-}
-
-/// The value of a dynamic segment.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Param {
-    /// Of `[x]`.
-    One(String),
-    /// Of `[...x]` and `[[...x]]`.
-    Many(Vec<String>),
 }
 
 impl RouteTable {

@@ -182,7 +182,9 @@ impl Serving<'_> {
             let now = self.gateway.clock.now();
             let waited = match self.gateway.cache.lookup(&self.asked(), now) {
                 Lookup::Hit { response, ttl } => {
-                    return self.stored(&response, Outcome::Hit { ttl }, now, responder).await;
+                    let ahead = response.first_use();
+                    let outcome = if ahead { Outcome::Prerendered { ttl } } else { Outcome::Hit { ttl } };
+                    return self.stored(&response, outcome, now, responder).await;
                 }
                 Lookup::Stale { response, staleness, reason, refresh } => {
                     let begun = refresh.is_none_or(|fill| self.refresh(fill));
@@ -314,8 +316,7 @@ impl Serving<'_> {
             return self.done(outcome, sent.ok().map(|()| status));
         }
         let outcome = shared.outcome(Fetched::Failed(name));
-        let explanation = format!("the handler service did not answer ({name})");
-        let mut notice = Notice::new(status, &explanation, now.wall);
+        let mut notice = Notice::new(status, &failure.explanation(), now.wall);
         if status == StatusCode::SERVICE_UNAVAILABLE {
             notice = notice.with(RETRY_AFTER, HeaderValue::from_static("1"));
         }

@@ -3,7 +3,6 @@
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
@@ -11,7 +10,7 @@ use pingora::apps::ServerApp;
 use pingora::proxy::HttpProxy;
 use pingora::server::configuration::ServerConf;
 use tokio::net::{TcpListener, TcpSocket};
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tokio::task::JoinSet;
 use tokio::time::timeout;
@@ -27,6 +26,8 @@ use crate::demo::Demo;
 use crate::gateway::Gateway;
 use crate::metrics::Metrics;
 use crate::pass::PassThrough;
+use crate::phase::{self, Phase};
+use crate::prerender::{self, Plan};
 use crate::snapshot::Snapshot;
 
 /// How long requests under way may take to end once the gateway is told to stop.
@@ -75,12 +76,21 @@ pub struct Addresses {
     pub demo: Option<SocketAddr>,
 }
 
-/// Runs the gateway until a signal ends it. `ready` is called once everything listens.
+/// How far the gateway has come.
+#[derive(Clone, Copy, Debug)]
+pub enum News<'a> {
+    /// Everything listens, and visitors are served.
+    Listening(&'a Addresses),
+    /// What is known beforehand is rendered.
+    Ready(&'a Addresses),
+}
+
+/// Runs the gateway until a signal ends it. `tell` is told how far it has come.
 ///
 /// # Errors
 ///
 /// A [`ServerError`] when it cannot start; nothing is left listening then.
-pub fn run(config: &Config, ready: impl FnOnce(&Addresses)) -> Result<(), ServerError> {
+pub fn run(config: &Config, tell: impl Fn(News<'_>)) -> Result<(), ServerError> {
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(config.threads.get())
         .thread_name("evergate")
@@ -88,13 +98,13 @@ pub fn run(config: &Config, ready: impl FnOnce(&Addresses)) -> Result<(), Server
         .build()
         .map_err(ServerError::Threads)?;
     raise_file_limit();
-    let result = runtime.block_on(serve(config, ready));
+    let result = runtime.block_on(serve(config, tell));
     // Fetches that nobody waits for any more end with the process.
     runtime.shutdown_background();
     result
 }
 
-async fn serve(config: &Config, ready: impl FnOnce(&Addresses)) -> Result<(), ServerError> {
+async fn serve(config: &Config, tell: impl Fn(News<'_>)) -> Result<(), ServerError> {
     let (stop, stopping) = watch::channel(false);
     let mut listeners = Vec::with_capacity(config.listen.len());
     for listen in &config.listen {
@@ -113,8 +123,8 @@ async fn serve(config: &Config, ready: impl FnOnce(&Addresses)) -> Result<(), Se
         admin: local(&admin_listener, config.admin.address),
         demo,
     };
-    let draining = Arc::new(AtomicBool::new(false));
-    let admin = Admin::new(Arc::clone(&gateway), Arc::clone(&draining));
+    let (phase, phases) = phase::starting();
+    let admin = Admin::new(Arc::clone(&gateway), phases, config.admin.token.as_deref());
     tokio::spawn(async move {
         if let Err(error) = admin.serve(admin_listener).await {
             error!(%error, "the admin listener ended");
@@ -126,10 +136,22 @@ async fn serve(config: &Config, ready: impl FnOnce(&Addresses)) -> Result<(), Se
         let connections = Arc::new(Connections::new(Arc::clone(&gateway), Arc::clone(&proxy), *h2c));
         accepting.spawn(accept(listener, connections, stopping.clone(), Arc::clone(&places)));
     }
-    let signal = wait_for_signal(|| ready(&addresses)).await.map_err(ServerError::Signals)?;
+    let mut signals = Signals::hear().map_err(ServerError::Signals)?;
+    tell(News::Listening(&addresses));
+    let plan =
+        Plan { concurrency: config.cache.prerender_concurrency.get(), deadline: config.cache.prerender_deadline };
+    let signal = tokio::select! {
+        signal = signals.next() => signal,
+        _ = prerender::at_start(&gateway, plan) => {
+            phase.send_replace(Phase::Ready);
+            tell(News::Ready(&addresses));
+            prerender::keep_listing(&gateway, plan, &stopping);
+            signals.next().await
+        }
+    };
 
     info!(signal, "stopping");
-    draining.store(true, Ordering::Release);
+    phase.send_replace(Phase::Draining);
     stop.send_replace(true);
     // The listeners close before anything else ends, so that new visitors go elsewhere at once.
     while accepting.join_next().await.is_some() {}
@@ -218,15 +240,25 @@ async fn serve_connection(
     drop(place);
 }
 
-/// Waits until a signal asks the gateway to stop; its name. `listening` is called once signals are heard.
-async fn wait_for_signal(listening: impl FnOnce()) -> io::Result<&'static str> {
-    let mut terminate = signal(SignalKind::terminate())?;
-    let mut interrupt = signal(SignalKind::interrupt())?;
-    listening();
-    Ok(tokio::select! {
-        _ = terminate.recv() => "SIGTERM",
-        _ = interrupt.recv() => "SIGINT",
-    })
+/// The signals that ask the gateway to stop.
+struct Signals {
+    terminate: Signal,
+    interrupt: Signal,
+}
+
+impl Signals {
+    /// From now on they are heard.
+    fn hear() -> io::Result<Signals> {
+        Ok(Signals { terminate: signal(SignalKind::terminate())?, interrupt: signal(SignalKind::interrupt())? })
+    }
+
+    /// The name of the next one.
+    async fn next(&mut self) -> &'static str {
+        tokio::select! {
+            _ = self.terminate.recv() => "SIGTERM",
+            _ = self.interrupt.recv() => "SIGINT",
+        }
+    }
 }
 
 /// Waits until every connection has ended, but not for ever.

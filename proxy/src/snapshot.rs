@@ -4,14 +4,18 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use evergate_cache::{Coding, Heuristic, OriginRules, Policy, Spelling, Variance, Window, Windows};
+use evergate_cache::{Coding, Heed, Heuristic, OriginRules, Policy, Spelling, Unkept, Variance, Window, Windows};
 use http::header::COOKIE;
 use http::{HeaderName, HeaderValue};
 
-use crate::config::{self, CacheSettings, Config, QueryPattern, TrailingSlash, Unmatched};
-use crate::forwarded::WRITTEN;
+use crate::config::{
+    self, Config, Dynamic, FetchCache, Kind, PreferredRegion, Query, QueryPattern, TrailingSlash, Unmatched,
+};
+use crate::forwarded::{NEXT_ROUTER_PREFETCH, NEXT_ROUTER_SEGMENT_PREFETCH, RSC, WRITTEN};
+use crate::known::{Known, Others};
 use crate::routes::RouteTable;
-use crate::upstream::Upstream;
+use crate::tags::Tagger;
+use crate::upstream::{Preference, Upstream};
 
 /// One configuration at work.
 #[derive(Debug)]
@@ -41,10 +45,18 @@ pub struct Route {
     pub pattern: String,
     /// Who answers.
     pub upstream: Arc<Upstream>,
+    /// Which of its servers are asked first.
+    pub preference: Preference,
+    /// The methods that go to the handler; none where all do.
+    pub methods: Option<Methods>,
+    /// What is known of its paths beforehand.
+    pub known: Option<Known>,
+    /// The tags of what is stored.
+    pub tagger: Tagger,
     /// Whether and how long answers are kept.
     pub kind: RouteKind,
     /// Which query parameters enter the key.
-    pub query: config::Query,
+    pub query: Query,
     /// Which cookies enter the key.
     pub cookies: Vec<String>,
     /// Which request fields split the page, where the operator says it.
@@ -63,6 +75,32 @@ pub struct Route {
     pub codings: Vec<Coding>,
     /// The smallest body that is coded, in bytes.
     pub coded_from: u64,
+    /// How far the handler's own `Cache-Control` counts on a route with a window.
+    pub heed: Heed,
+    /// What becomes of an answer there that is not kept.
+    pub unkept: Unkept,
+    /// What becomes of an answer that asks to be kept where nothing is.
+    pub wanting: Wanting,
+    /// What it serves.
+    pub serves: Kind,
+}
+
+/// The methods of a route, and what is said of them.
+#[derive(Clone, Debug)]
+pub struct Methods {
+    /// Those that go to the handler.
+    pub listed: config::Methods,
+    /// The value of `Allow`.
+    pub allow: HeaderValue,
+}
+
+/// What becomes of an answer that asks to be kept where nothing is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Wanting {
+    /// It goes to the visitor as it comes.
+    Served,
+    /// It is an error (`fetch_cache: only-no-store`).
+    Refused,
 }
 
 /// Whether visitors may ask for something else than what is stored (RFC 9111 section 5.2.1).
@@ -104,7 +142,7 @@ impl Snapshot {
             config.upstreams.iter().map(|upstream| Arc::new(Upstream::new(upstream, refreshes, demo))).collect();
         let routes = config.routes.iter().map(|route| {
             let upstream = Arc::clone(&upstreams[route.upstream.0]);
-            Arc::new(Route::new(route, upstream, &config.cache))
+            Arc::new(Route::new(route, upstream, config))
         });
         Snapshot {
             hosts: config.hosts.clone(),
@@ -120,16 +158,20 @@ impl Snapshot {
 }
 
 impl Route {
-    fn new(route: &config::Route, upstream: Arc<Upstream>, cache: &CacheSettings) -> Route {
+    fn new(route: &config::Route, upstream: Arc<Upstream>, config: &Config) -> Route {
         let by_origin = route.revalidate == config::Revalidate::Origin;
         let heeded = route.honor_request_directives || by_origin;
-        // Where the handler decides, the operator's choices have no part, whatever `defaults` says.
-        let (cookies, vary) = if by_origin { Default::default() } else { (route.cookies.clone(), route.vary.clone()) };
+        let Selecting { query, cookies, vary } = Selecting::of(route);
+        let pattern = route.pattern.to_string();
         Route {
-            pattern: route.pattern.to_string(),
+            preference: preference(&route.preferred_region, config, &upstream),
             upstream,
-            kind: RouteKind::new(route, cache.negative_ttl),
-            query: route.query.clone(),
+            methods: route.methods.as_ref().and_then(Methods::new),
+            known: known(route),
+            tagger: Tagger::new(&pattern, route.kind, route.tags.clone()),
+            pattern,
+            kind: RouteKind::new(route, &vary, config.cache.negative_ttl),
+            query,
             tell_vary: vary.iter().cloned().chain((!cookies.is_empty()).then_some(COOKIE)).collect(),
             cookies,
             vary,
@@ -137,14 +179,109 @@ impl Route {
             authorization: route.authorization,
             max_duration: route.max_duration,
             demands: if heeded { Demanding::Heeded } else { Demanding::Ignored },
-            codings: if route.compress { cache.compress.clone() } else { Vec::new() },
-            coded_from: cache.compress_min,
+            codings: if route.compress { config.cache.compress.clone() } else { Vec::new() },
+            coded_from: config.cache.compress_min,
+            heed: heed(route.fetch_cache),
+            unkept: unkept(route),
+            wanting: wanting(route.fetch_cache),
+            serves: route.kind,
         }
     }
 }
 
+impl Methods {
+    fn new(listed: &config::Methods) -> Option<Methods> {
+        let allow = HeaderValue::from_str(&listed.allow()).ok()?;
+        Some(Methods { listed: listed.clone(), allow })
+    }
+}
+
+/// What of a request is in the key of a route with a window, and all that its handler sees.
+struct Selecting {
+    query: Query,
+    cookies: Vec<String>,
+    vary: Vec<HeaderName>,
+}
+
+impl Selecting {
+    fn of(route: &config::Route) -> Selecting {
+        let (mut query, cookies, mut vary) = match (route.revalidate, route.dynamic) {
+            // Where the handler decides, the operator's choices have no part, whatever `defaults` says.
+            (config::Revalidate::Origin, _) => (route.query.clone(), Vec::new(), Vec::new()),
+            (_, Dynamic::ForceStatic) => (Query::Ignore, Vec::new(), Vec::new()),
+            (_, Dynamic::Auto | Dynamic::ForceDynamic | Dynamic::Error) => {
+                (route.query.clone(), route.cookies.clone(), route.vary.clone())
+            }
+        };
+        match route.kind {
+            Kind::Handler => {}
+            Kind::Page => {
+                // What the router of Next.js asks with: without it a browser could get what is for the router.
+                let fields = [RSC, NEXT_ROUTER_PREFETCH, NEXT_ROUTER_SEGMENT_PREFETCH];
+                vary.extend(fields.into_iter().filter(|name| !route.vary.contains(name)));
+                query = match query {
+                    Query::All => Query::All,
+                    Query::Ignore => Query::Only(vec![RSC_UNION_QUERY.to_owned()]),
+                    Query::Only(mut names) => {
+                        names.extend(
+                            (!names.iter().any(|name| name == RSC_UNION_QUERY)).then(|| RSC_UNION_QUERY.to_owned()),
+                        );
+                        Query::Only(names)
+                    }
+                };
+            }
+        }
+        Selecting { query, cookies, vary }
+    }
+}
+
+/// The parameter that the router of Next.js adds so that no cache gives a browser what is for the router.
+const RSC_UNION_QUERY: &str = "_rsc";
+
+fn preference(region: &PreferredRegion, config: &Config, upstream: &Upstream) -> Preference {
+    match region {
+        PreferredRegion::Any => Preference::default(),
+        PreferredRegion::Home => upstream.preference(config.region.as_slice()),
+        PreferredRegion::In(regions) => upstream.preference(regions),
+    }
+}
+
+fn known(route: &config::Route) -> Option<Known> {
+    let others = if route.dynamic_params { Others::Answered } else { Others::NotFound };
+    route.params.clone().map(|source| Known::new(source, route.pattern.clone(), others))
+}
+
+fn heed(fetch_cache: FetchCache) -> Heed {
+    match fetch_cache {
+        FetchCache::Auto | FetchCache::OnlyNoStore | FetchCache::ForceNoStore => Heed::Prohibitions,
+        FetchCache::DefaultCache | FetchCache::OnlyCache => Heed::NoStore,
+        FetchCache::ForceCache => Heed::Nothing,
+        FetchCache::DefaultNoStore => Heed::Explicit,
+    }
+}
+
+fn unkept(route: &config::Route) -> Unkept {
+    match (route.dynamic, route.fetch_cache) {
+        (Dynamic::Error, _) => Unkept::Error,
+        (_, FetchCache::OnlyCache) => Unkept::ErrorForNoStore,
+        (Dynamic::Auto | Dynamic::ForceDynamic | Dynamic::ForceStatic, _) => Unkept::Declined,
+    }
+}
+
+fn wanting(fetch_cache: FetchCache) -> Wanting {
+    match fetch_cache {
+        FetchCache::OnlyNoStore => Wanting::Refused,
+        FetchCache::Auto
+        | FetchCache::DefaultCache
+        | FetchCache::OnlyCache
+        | FetchCache::ForceCache
+        | FetchCache::DefaultNoStore
+        | FetchCache::ForceNoStore => Wanting::Served,
+    }
+}
+
 impl RouteKind {
-    fn new(route: &config::Route, negative_ttl: Duration) -> RouteKind {
+    fn new(route: &config::Route, vary: &[HeaderName], negative_ttl: Duration) -> RouteKind {
         let revalidate = match route.revalidate {
             config::Revalidate::Dynamic => return RouteKind::Dynamic,
             config::Revalidate::Forever => Window::Forever,
@@ -152,7 +289,7 @@ impl RouteKind {
             config::Revalidate::Origin => return RouteKind::Origin(Policy::Origin(origin_rules(route))),
         };
         let windows = Windows { revalidate, expire: route.expire, stale_if_error: route.stale_if_error, negative_ttl };
-        let variance = Variance::new(route.vary.clone(), Spelling::AsSent);
+        let variance = Variance::new(vary.to_vec(), Spelling::AsSent);
         RouteKind::Window(Policy::Window(windows, variance), Told::new(route, &windows))
     }
 }

@@ -182,7 +182,7 @@ fn hex_pair(pair: Option<&[u8]>) -> Result<u8, TargetError> {
     }
 }
 
-fn push_encoded(text: &mut String, byte: u8) {
+pub(crate) fn push_encoded(text: &mut String, byte: u8) {
     const HEX: &[u8; 16] = b"0123456789ABCDEF";
     text.push('%');
     text.push(char::from(HEX[usize::from(byte >> 4)]));

@@ -24,6 +24,8 @@ const QUEUE_PER_FETCH: usize = 16;
 pub struct Upstream {
     /// Its name in the configuration.
     pub name: String,
+    /// What runs there, where the configuration says it.
+    pub runtime: Option<String>,
     servers: Vec<Server>,
     next: AtomicUsize,
     host: Option<HeaderValue>,
@@ -39,10 +41,21 @@ pub struct Upstream {
     pub refreshes: Arc<Semaphore>,
 }
 
+/// In which order a route asks the servers of its upstream. The default is all of them in turn.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Preference {
+    preferred: Vec<usize>,
+    others: Vec<usize>,
+}
+
+/// All servers alike.
+pub static ANY_SERVER: Preference = Preference { preferred: Vec::new(), others: Vec::new() };
+
 /// One server of an upstream.
 #[derive(Debug)]
 pub struct Server {
     address: String,
+    region: Option<String>,
     host: HeaderValue,
     resolved: Mutex<Option<Resolved>>,
 }
@@ -57,13 +70,18 @@ struct Resolved {
 impl Upstream {
     /// An upstream as configured. `demo` is where the embedded demo service listens.
     pub fn new(settings: &config::Upstream, max_concurrent_refreshes: usize, demo: Option<SocketAddr>) -> Upstream {
-        let addresses: Vec<String> = match &settings.origin {
-            config::Origin::Builtin(config::Builtin::Demo) => demo.iter().map(SocketAddr::to_string).collect(),
-            config::Origin::Servers(servers) => servers.iter().map(|server| server.address.clone()).collect(),
+        let servers = match &settings.origin {
+            config::Origin::Builtin(config::Builtin::Demo) => {
+                demo.iter().map(|address| Server::new(address.to_string(), None)).collect()
+            }
+            config::Origin::Servers(servers) => {
+                servers.iter().map(|server| Server::new(server.address.clone(), server.region.clone())).collect()
+            }
         };
         Upstream {
             name: settings.name.clone(),
-            servers: addresses.into_iter().map(Server::new).collect(),
+            runtime: settings.runtime.clone(),
+            servers,
             next: AtomicUsize::new(0),
             host: settings.host.as_deref().and_then(|host| HeaderValue::from_str(host).ok()),
             timeouts: settings.timeouts,
@@ -80,14 +98,40 @@ impl Upstream {
         self.next.fetch_add(1, Ordering::Relaxed)
     }
 
-    /// The server that is asked in `attempt` (from 0) of the request whose turn is `turn`.
+    /// The order that prefers the servers in one of `regions`. Where none is, all are alike.
+    pub fn preference(&self, regions: &[String]) -> Preference {
+        let is_near = |server: &Server| server.region.as_ref().is_some_and(|region| regions.contains(region));
+        let (preferred, others) = (0..self.servers.len()).partition(|index| is_near(&self.servers[*index]));
+        Preference { preferred, others }
+    }
+
+    /// The server that is asked in `attempt` (from 0) of the request whose turn is `turn`: preferred ones first. The last attempt
+    /// goes elsewhere, so that a region that fails as a whole is left.
     ///
     /// # Errors
     ///
     /// [`Failure::Connect`] when there is none.
-    pub fn server(&self, turn: usize, attempt: usize) -> Result<&Server, Failure> {
-        let index = turn.wrapping_add(attempt) % self.servers.len().max(1);
+    pub fn server(&self, preference: &Preference, turn: usize, attempt: usize) -> Result<&Server, Failure> {
+        let Preference { preferred, others } = preference;
+        let next = turn.wrapping_add(attempt);
+        let last = attempt > 0 && attempt >= usize::try_from(self.retries).unwrap_or(usize::MAX);
+        let index = if preferred.is_empty() {
+            next % self.servers.len().max(1)
+        } else if others.is_empty() || attempt < preferred.len() && !last {
+            preferred[next % preferred.len()]
+        } else {
+            others[next % others.len()]
+        };
         self.servers.get(index).ok_or(Failure::Connect)
+    }
+
+    /// The servers that are preferred, and the others.
+    pub fn order(&self, preference: &Preference) -> (Vec<&Server>, Vec<&Server>) {
+        if preference.preferred.is_empty() {
+            return (self.servers.iter().collect(), Vec::new());
+        }
+        let pick = |indices: &[usize]| indices.iter().map(|index| &self.servers[*index]).collect();
+        (pick(&preference.preferred), pick(&preference.others))
     }
 
     /// A place among the fills that run or wait for their turn; none when all are taken.
@@ -102,10 +146,20 @@ impl Upstream {
 }
 
 impl Server {
-    fn new(address: String) -> Server {
+    fn new(address: String, region: Option<String>) -> Server {
         // The configuration has checked the address; what is not a header value cannot be one.
         let host = HeaderValue::from_str(&address).unwrap_or_else(|_| HeaderValue::from_static("localhost"));
-        Server { address, host, resolved: Mutex::new(None) }
+        Server { address, region, host, resolved: Mutex::new(None) }
+    }
+
+    /// Where it is, in the configuration's words.
+    pub fn region(&self) -> Option<&str> {
+        self.region.as_deref()
+    }
+
+    /// Its address as the configuration has it.
+    pub fn address(&self) -> &str {
+        &self.address
     }
 
     /// Its own name and port.

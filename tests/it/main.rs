@@ -37,6 +37,8 @@ mod next;
 #[cfg(test)]
 mod origin;
 #[cfg(test)]
+mod params;
+#[cfg(test)]
 mod pass;
 #[cfg(test)]
 mod privacy;
@@ -47,9 +49,13 @@ mod queue;
 #[cfg(test)]
 mod ranges;
 #[cfg(test)]
+mod segment;
+#[cfg(test)]
 mod stale;
 #[cfg(test)]
 mod streaming;
+#[cfg(test)]
+mod tags;
 #[cfg(test)]
 mod upstreams;
 #[cfg(test)]

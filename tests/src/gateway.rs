@@ -39,6 +39,22 @@ impl Gateway {
     /// # Panics
     /// When there is no binary, when the gateway ends instead (with what it said), or when it is not ready within [`BOUND`].
     pub async fn start(yaml: &str) -> Gateway {
+        let mut gateway = Gateway::launch(yaml);
+        gateway.until(yaml, |announced| announced.ready).await;
+        gateway
+    }
+
+    /// Starts the gateway on this configuration and waits until it listens, whether it is ready or not.
+    ///
+    /// # Panics
+    /// As [`Gateway::start`] does.
+    pub async fn start_unready(yaml: &str) -> Gateway {
+        let mut gateway = Gateway::launch(yaml);
+        gateway.until(yaml, |announced| announced.admin.is_some()).await;
+        gateway
+    }
+
+    fn launch(yaml: &str) -> Gateway {
         // The gateway inherits the limit, and needs a file for each visitor as we do.
         raise_file_limit();
         let directory = TempDir::new().expect("a temporary directory");
@@ -46,9 +62,7 @@ impl Gateway {
         std::fs::write(&config, yaml).expect("a file in our own directory");
         let config = config.to_str().expect("temporary paths are UTF-8");
         let program = Program::start(&["run", "--config", config], directory.path());
-        let mut gateway = Gateway { program, directory, announced: Announced::default() };
-        gateway.until_ready(yaml).await;
-        gateway
+        Gateway { program, directory, announced: Announced::default() }
     }
 
     /// Starts a gateway in front of one origin; see [`Gateway::simple_config`].
@@ -185,13 +199,13 @@ impl Gateway {
         self.program.terminate().await
     }
 
-    async fn until_ready(&mut self, yaml: &str) {
+    async fn until(&mut self, yaml: &str, announced_so: impl Fn(&Announced) -> bool) {
         let start = clock::now();
         loop {
             // Asked first, so that what it printed before its end is there when we look.
             let ended = self.program.ended();
             self.announced = announced(&self.program.stdout.lines());
-            if self.announced.ready {
+            if announced_so(&self.announced) {
                 return;
             }
             let hopeless = ended.is_some() && self.program.stderr.ended();

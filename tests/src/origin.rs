@@ -1,5 +1,6 @@
 //! A programmable origin: an HTTP/1.1 server that does what a test tells it to, right or wrong, and remembers.
 
+use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::sync::mpsc;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -83,6 +84,17 @@ impl Origin {
     /// Should it panic, its connection is closed without an answer.
     pub fn on(&self, pattern: &str, handler: impl Fn(&Seen) -> Reply + Send + Sync + 'static) {
         self.handlers.add(pattern, Arc::new(handler));
+    }
+
+    /// The same, and the handler is told how often its path was asked for, counted from 1.
+    pub fn on_counted(&self, pattern: &str, handler: impl Fn(&Seen, usize) -> Reply + Send + Sync + 'static) {
+        let runs: Mutex<HashMap<String, usize>> = Mutex::default();
+        self.on(pattern, move |seen| {
+            let mut runs = runs.lock().unwrap_or_else(PoisonError::into_inner);
+            let run = runs.entry(seen.path().to_owned()).or_default();
+            *run += 1;
+            handler(seen, *run)
+        });
     }
 
     /// The requests on a path, or below a beginning followed by `/*`, in the order in which their heads came; those under

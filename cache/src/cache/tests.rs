@@ -14,7 +14,7 @@ use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header::ACCEPT_LANGUA
 
 use super::{Asked, Cache, Lookup, Missing};
 use crate::{
-    Awaited, BodyReader, DeclineReason, Demands, FailureKind, Fields, Fill, Filling, Moment, Policy, Pushed,
+    Arrival, Awaited, BodyReader, DeclineReason, Demands, FailureKind, Fields, Fill, Filling, Moment, Policy, Pushed,
     ResponseHead, Spelling, Terms, Variance, Waiter, Window, Windows,
 };
 
@@ -159,8 +159,9 @@ impl Story {
             Act::Told(expected) => assert_eq!(self.told(), expected),
             Act::Store(body) => self.act(Act::StoreAs(200, &[], body), now),
             Act::StoreAs(status, lines, body) => {
-                let filling =
-                    self.fill().begin(head(status, lines), now, Terms::default()).expect("it is short enough");
+                let head = head(status, lines);
+                let terms = Terms { arrival: Arrival::of(&head, now), ..Terms::default() };
+                let filling = self.fill().begin(head, now, terms).expect("it is short enough");
                 assert_eq!(filling.finish(Bytes::from_static(body.as_bytes()), now), Pushed::Kept);
             }
             Act::Renew(expected) => {

@@ -1,18 +1,23 @@
 //! What may be kept on a route with a window, and for which reason not.
 
 use std::collections::HashSet;
+use std::time::{Duration, SystemTime};
 
 use http::{HeaderName, HeaderValue, StatusCode};
 use proptest::prelude::*;
 
 use super::{DeclineReason, Verdict, forbidden, judge};
-use crate::{Fields, ResponseHead};
+use crate::{Fields, Heed, Moment, ResponseHead, Unkept};
 
 type Line<'a> = (&'a str, &'a str);
 
 fn head(status: u16, lines: &[Line<'_>]) -> ResponseHead {
     let line = |(name, value): &Line<'_>| (name.parse::<HeaderName>().unwrap(), HeaderValue::from_str(value).unwrap());
     ResponseHead { status: StatusCode::from_u16(status).unwrap(), fields: lines.iter().map(line).collect::<Fields>() }
+}
+
+fn now() -> Moment {
+    Moment { wall: SystemTime::UNIX_EPOCH + Duration::from_secs(1_000_000_000), monotonic: Duration::from_secs(1) }
 }
 
 #[test]
@@ -24,7 +29,7 @@ fn every_status_has_a_verdict() {
             status if KEPT.contains(&status) => Verdict::Store,
             _ => Verdict::Decline(DeclineReason::Status),
         };
-        assert_eq!(judge(&head(status, &[])), expected, "{status}");
+        assert_eq!(judge(&head(status, &[]), Heed::Prohibitions, now()), expected, "{status}");
     }
 }
 
@@ -59,12 +64,54 @@ fn what_the_fields_forbid() {
     for (lines, expected) in cases {
         // A 304 is judged by its fields too.
         for status in [200, 204, 301, 304, 404] {
-            assert_eq!(forbidden(&head(status, lines)), expected, "{status} {lines:?}");
+            assert_eq!(forbidden(&head(status, lines), Heed::Prohibitions), expected, "{status} {lines:?}");
         }
         let verdict = expected.map_or(Verdict::Store, Verdict::Decline);
         for status in [200, 203, 301, 404, 410] {
-            assert_eq!(judge(&head(status, lines)), verdict, "{status} {lines:?}");
+            assert_eq!(judge(&head(status, lines), Heed::Prohibitions, now()), verdict, "{status} {lines:?}");
         }
+    }
+}
+
+/// Next's `fetchCache`, as far as it speaks of what is kept.
+#[test]
+fn the_handlers_word_counts_as_far_as_the_route_heeds_it() {
+    use DeclineReason::{NoCache, NoLifetime, NoStore, Private, SetCookie};
+    const HEEDS: [Heed; 4] = [Heed::Prohibitions, Heed::NoStore, Heed::Nothing, Heed::Explicit];
+    let cases: [(&[Line<'_>], [Option<DeclineReason>; 4]); 10] = [
+        (&[], [None, None, None, Some(NoLifetime)]),
+        (&[("cache-control", "max-age=60")], [None; 4]),
+        (&[("cache-control", "s-maxage=0, max-age=60")], [None, None, None, Some(NoLifetime)]),
+        (&[("cache-control", "max-age=60"), ("age", "60")], [None, None, None, Some(NoLifetime)]),
+        (&[("expires", "Sun, 09 Sep 2001 01:46:50 GMT")], [None; 4]),
+        (&[("expires", "0")], [None, None, None, Some(NoLifetime)]),
+        (&[("cache-control", "max-age=60, private")], [Some(Private), None, None, Some(Private)]),
+        (&[("cache-control", "max-age=60, no-cache")], [Some(NoCache), None, None, Some(NoCache)]),
+        (&[("cache-control", "max-age=60, no-store")], [Some(NoStore), Some(NoStore), None, Some(NoStore)]),
+        (&[("cache-control", "max-age=60"), ("set-cookie", "a=b")], [Some(SetCookie); 4]),
+    ];
+    for (lines, expected) in cases {
+        for (heed, expected) in HEEDS.into_iter().zip(expected) {
+            let verdict = expected.map_or(Verdict::Store, Verdict::Decline);
+            for status in [200, 301, 404] {
+                assert_eq!(judge(&head(status, lines), heed, now()), verdict, "{status} {lines:?} {heed:?}");
+            }
+            assert_eq!(judge(&head(503, lines), heed, now()), Verdict::Failure, "{lines:?} {heed:?}");
+            assert_eq!(judge(&head(403, &[]), heed, now()), Verdict::Decline(DeclineReason::Status), "{heed:?}");
+        }
+    }
+    for heed in HEEDS {
+        assert_eq!(forbidden(&head(200, &[("vary", "*")]), heed), Some(DeclineReason::Vary), "{heed:?}");
+    }
+}
+
+#[test]
+fn what_is_not_kept_is_an_error_where_the_route_says_so() {
+    for reason in DeclineReason::ALL {
+        assert_eq!(Unkept::Declined.verdict(reason), Verdict::Decline(reason));
+        assert_eq!(Unkept::Error.verdict(reason), Verdict::Refuse(reason));
+        let refused = reason == DeclineReason::NoStore;
+        assert_eq!(Unkept::ErrorForNoStore.verdict(reason) == Verdict::Refuse(reason), refused, "{reason:?}");
     }
 }
 
@@ -78,11 +125,11 @@ fn failures_come_before_what_their_fields_say() {
     ];
     for lines in lines {
         for status in [429, 500, 502, 503, 504, 599] {
-            assert_eq!(judge(&head(status, lines)), Verdict::Failure, "{status} {lines:?}");
+            assert_eq!(judge(&head(status, lines), Heed::Prohibitions, now()), Verdict::Failure, "{status} {lines:?}");
         }
         let [first, ..] = lines else { continue };
         let expected = if first.1.starts_with("public") { "status" } else { "the fields" };
-        let found = judge(&head(403, lines));
+        let found = judge(&head(403, lines), Heed::Prohibitions, now());
         assert_eq!(found == Verdict::Decline(DeclineReason::Status), expected == "status", "403 {lines:?}: {found:?}");
     }
 }
@@ -123,6 +170,6 @@ proptest! {
     ) {
         let mut lines = others;
         lines.insert(place.min(lines.len()), forbidding);
-        prop_assert_ne!(judge(&head(status, &lines)), Verdict::Store);
+        prop_assert_ne!(judge(&head(status, &lines), Heed::Prohibitions, now()), Verdict::Store);
     }
 }

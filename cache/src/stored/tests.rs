@@ -1,11 +1,12 @@
 //! What is kept of an answer: its fields, its ages, its validators, its bytes on the wire, its size.
 
+use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use bytes::Bytes;
 use http::{HeaderName, HeaderValue, StatusCode};
 
-use super::{Dating, Description, Kept, StoredResponse};
+use super::{Arrival, Dating, Description, Kept, Making, StoredResponse};
 use crate::{Coding, Fields, Moment, ResponseHead};
 
 type Line<'a> = (&'a str, &'a str);
@@ -436,4 +437,38 @@ fn only_the_handlers_date_is_the_handlers() {
         assert_eq!(response.handler_date().map(|date| date.to_str().unwrap()), expected, "{dating:?} {lines:?}");
         assert_eq!(response.head().fields.contains(&http::header::DATE), !lines.is_empty());
     }
+}
+
+#[test]
+fn what_was_stale_when_it_came_is_told_by_its_head() {
+    let cases: [(&[Line<'_>], Arrival); 11] = [
+        (&[], Arrival::Fresh),
+        (&[("x-nextjs-cache", "HIT")], Arrival::Fresh),
+        (&[("x-nextjs-cache", "STALE")], Arrival::Stale),
+        (&[("x-nextjs-cache", "stale"), ("cache-control", "s-maxage=60")], Arrival::Stale),
+        (&[("cache-control", "max-age=60"), ("age", "59")], Arrival::Fresh),
+        (&[("cache-control", "max-age=60"), ("age", "60")], Arrival::Stale),
+        (&[("cache-control", "max-age=60, s-maxage=90"), ("age", "70")], Arrival::Fresh),
+        // What browsers are to ask each time is as fresh as the cache on the way says.
+        (&[("cache-control", "public, max-age=0, must-revalidate"), ("age", "5")], Arrival::Fresh),
+        (&[("age", "86400")], Arrival::Fresh),
+        (
+            &[("date", "Tue, 15 Nov 1994 08:12:31 GMT"), ("expires", "Tue, 15 Nov 1994 08:13:31 GMT"), ("age", "61")],
+            Arrival::Stale,
+        ),
+        (&[("expires", "0"), ("age", "61")], Arrival::Fresh),
+    ];
+    for (lines, expected) in cases {
+        assert_eq!(Arrival::of(&head(200, lines), after(0)), expected, "{lines:?}");
+    }
+}
+
+#[test]
+fn what_was_made_ahead_is_used_first_once() {
+    let ahead = Kept { making: Making::Ahead(Arc::default()), ..Kept::default() };
+    let response = stored(200, &[], "body").with(Duration::ZERO, ahead);
+    // A coding that is made of it is the same response.
+    let coded = response.with_coding(Coding::Gzip, Bytes::from_static(b"x"));
+    assert_eq!((coded.first_use(), coded.first_use(), response.first_use()), (true, false, false));
+    assert!(!stored(200, &[], "body").first_use());
 }

@@ -35,7 +35,7 @@ routes:
   - {{ path: /varied, revalidate: 60, vary: [accept-language] }}
 "
     );
-    let config: Config = parse(&text, "config.yaml", &|_| None).unwrap_or_else(|problems| panic!("{problems}"));
+    let config: Config = parse(&text, "config.yaml", &|_: &str| None).unwrap_or_else(|problems| panic!("{problems}"));
     Arc::new(Snapshot::new(&config, None))
 }
 

@@ -40,6 +40,11 @@ pub struct CacheSettings {
     pub compress: Vec<Coding>,
     /// The smallest body that is coded, in bytes. Default: 1KiB.
     pub compress_min: u64,
+    /// How many pages are rendered at once before anybody asks (`params` of routes). Default: 8.
+    pub prerender_concurrency: NonZeroUsize,
+    /// How long that may take at the start before the gateway is ready all the same; what is not rendered by then is
+    /// rendered when somebody asks. Default: 60s.
+    pub prerender_deadline: Duration,
 }
 
 impl CacheSettings {
@@ -80,6 +85,12 @@ impl CacheSettings {
                 Some(node) => codings(node, report),
             },
             compress_min: section.read("compress_min", report, size).unwrap_or(DEFAULT_COMPRESS_MIN),
+            prerender_concurrency: section
+                .read("prerender_concurrency", report, count)
+                .unwrap_or(DEFAULT_PRERENDER_CONCURRENCY),
+            prerender_deadline: section
+                .read("prerender_deadline", report, positive_duration)
+                .unwrap_or(DEFAULT_PRERENDER_DEADLINE),
         }
     }
 }
@@ -133,10 +144,14 @@ pub(super) const KEYS: &[&str] = &[
     "generation",
     "compress",
     "compress_min",
+    "prerender_concurrency",
+    "prerender_deadline",
 ];
 
 const COMPRESS: &str = "a list of codings (`[zstd, br, gzip]`, or `[]` for none)";
 const DEFAULT_COMPRESS_MIN: u64 = 1 << 10;
+const DEFAULT_PRERENDER_CONCURRENCY: NonZeroUsize = NonZeroUsize::MIN.saturating_add(7);
+const DEFAULT_PRERENDER_DEADLINE: Duration = Duration::from_secs(60);
 const STRIP_QUERY: &str = "a list of names of query parameters (`[utm_*, gclid]`, or `[]` for none)";
 const DEFAULT_CAPACITY: u64 = 256 << 20;
 const LEAST_CAPACITY: u64 = 1 << 20;

@@ -4,12 +4,16 @@ use std::time::Duration;
 
 use http::{HeaderName, HeaderValue};
 
+use super::methods::Methods;
 use super::node::{Content, Expected, Node};
-use super::pattern::RoutePattern;
+use super::params::KnownParams;
+use super::pattern::{RoutePattern, Segment};
 use super::problem::Report;
 use super::quantity::{LONGEST, choice, duration, flag, positive_duration, show_duration};
 use super::query::Query;
 use super::section::Section;
+use super::segment::{Caching, Dynamic, FetchCache, Kind, PreferredRegion, kind, label};
+use super::tags::TagTemplate;
 use super::upstream::{Upstream, UpstreamId};
 
 /// A configured path with its settings; `defaults` are already merged in.
@@ -17,10 +21,32 @@ use super::upstream::{Upstream, UpstreamId};
 pub struct Route {
     /// `path`: which paths it is about, in the conventions of the Next.js file system.
     pub pattern: RoutePattern,
-    /// The upstream that answers. Default: `defaults.upstream`.
+    /// The upstream that answers. Default: one whose `runtime` is the route's, else `defaults.upstream`.
     pub upstream: UpstreamId,
-    /// How long an answer is fresh. Default: 0, dynamic.
+    /// `runtime`: picks an upstream with that label where `upstream` names none. Default: none.
+    pub runtime: Option<String>,
+    /// The methods that the handler answers; others get 405 with `Allow`, and OPTIONS is answered with it unless it is
+    /// listed. GET brings HEAD with it. Default: every method goes to the handler.
+    pub methods: Option<Methods>,
+    /// Whether it may be cached at all. Default: `auto`.
+    pub dynamic: Dynamic,
+    /// How long an answer is fresh. Default: 0, dynamic; `false` where `dynamic` is `force-static` or `error`, or `params`
+    /// are listed. `dynamic: force-dynamic` makes it 0.
     pub revalidate: Revalidate,
+    /// How far the handler's own `Cache-Control` counts. Default: `auto`.
+    pub fetch_cache: FetchCache,
+    /// What is rendered before anybody asks (`params`, `params_from`). Default: nothing.
+    pub params: Option<KnownParams>,
+    /// Whether other parameters than those are answered; where not they get 404, and the handler is not asked. Default:
+    /// true.
+    pub dynamic_params: bool,
+    /// Which servers of the upstream are preferred. Default: `auto`, all alike.
+    pub preferred_region: PreferredRegion,
+    /// `handler` or `page`. Default: `handler`.
+    pub kind: Kind,
+    /// Tags of what is stored, beside those that Next.js implies and those that the handler sends; `{slug}` stands for a
+    /// parameter. Default: none.
+    pub tags: Vec<TagTemplate>,
     /// How long after it was fetched an answer may be served stale, while it is refreshed or after a
     /// failure; later the request waits. Default: `cache.expire`. Never shorter than `revalidate`.
     pub expire: Duration,
@@ -103,6 +129,8 @@ pub(super) struct Surroundings<'a> {
     pub(super) default_upstream: UpstreamId,
     /// `cache.expire`.
     pub(super) expire: Duration,
+    /// Reads a file that the configuration names.
+    pub(super) file: &'a dyn Fn(&str) -> std::io::Result<String>,
 }
 
 impl Route {
@@ -114,9 +142,14 @@ impl Route {
         report: &mut Report,
     ) -> Self {
         // Without upstreams no name is right, and that they are missing was reported.
-        let named = section.get("upstream").filter(|_| !surroundings.upstreams.is_empty());
+        let known = |node: &&Node| !surroundings.upstreams.is_empty() && !node.path.starts_with("defaults");
+        let named = section.get("upstream").filter(known);
         let upstream = named.and_then(|node| node.read(report, |node| UpstreamId::read(node, surroundings.upstreams)));
-        let revalidate = section.read("revalidate", report, revalidate).unwrap_or_default();
+        let runtime = section.read("runtime", report, label);
+        let params = KnownParams::read(section, &pattern, surroundings.file, report);
+        let written = section.read("revalidate", report, revalidate);
+        let Caching { dynamic, revalidate, fetch_cache } = Caching::read(section, params.is_some(), written, report);
+        let dynamic_params = dynamic_params(section, &pattern, report);
         // The stand-in of a broken `expire` keeps clear of the comparisons with it.
         let expire = match section.get("expire") {
             None => surroundings.expire,
@@ -127,11 +160,25 @@ impl Route {
         check_stale_if_error(stale_if_error, expire, section, report);
         check_word(revalidate, section, report);
         let bypass = section.section("bypass", BYPASS_KEYS, report);
+        let tags =
+            section.get("tags").and_then(|node| node.read_list(TAGS, report, |node| TagTemplate::read(node, &pattern)));
         let authorizations = [("pass", Authorization::Pass), ("strip", Authorization::Strip)];
         Self {
             pattern,
-            upstream: upstream.unwrap_or(surroundings.default_upstream),
+            upstream: upstream.unwrap_or_else(|| surroundings.upstream_for(runtime.as_deref())),
+            runtime,
+            methods: section.get("methods").and_then(|node| Methods::read(node, report)),
+            dynamic,
             revalidate,
+            fetch_cache,
+            params,
+            dynamic_params,
+            preferred_region: section
+                .get("preferred_region")
+                .and_then(|node| PreferredRegion::read(node, report))
+                .unwrap_or_default(),
+            kind: section.read("kind", report, kind).unwrap_or_default(),
+            tags: tags.unwrap_or_default(),
             expire,
             stale_if_error,
             query: section.get("query").and_then(|node| Query::read(node, report)).unwrap_or_default(),
@@ -148,6 +195,27 @@ impl Route {
             compress: section.read("compress", report, flag).unwrap_or(true),
         }
     }
+}
+
+impl Surroundings<'_> {
+    /// The upstream of a route that names none: one that runs what the route wants, the default one first.
+    fn upstream_for(&self, runtime: Option<&str>) -> UpstreamId {
+        let fits = |id: &UpstreamId| self.upstreams.get(id.0).is_some_and(|one| one.runtime.as_deref() == runtime);
+        let all = (0..self.upstreams.len()).map(UpstreamId);
+        let fitting = || [self.default_upstream].into_iter().chain(all).find(fits);
+        runtime.and_then(|_| fitting()).unwrap_or(self.default_upstream)
+    }
+}
+
+/// Reads `dynamic_params`, which is of use only where parameters are known.
+fn dynamic_params(section: &Section<'_>, pattern: &RoutePattern, report: &mut Report) -> bool {
+    let any = section.read("dynamic_params", report, flag).unwrap_or(true);
+    // As in Next.js it says nothing about a path without parameters.
+    let says = pattern.segments().iter().any(|segment| !matches!(segment, Segment::Static(_)));
+    if !any && says && section.get("params").is_none() && section.get("params_from").is_none() {
+        section.missing("params", "`params` or `params_from`: without them everything would be 404", report);
+    }
+    any || !says
 }
 
 impl Bypass {
@@ -282,7 +350,17 @@ fn cache_control(node: &Node) -> Result<HeaderValue, Expected> {
 /// The keys of an item of `routes`.
 pub(super) const KEYS: &[&str] = &[
     "path",
+    "params",
+    "params_from",
     "upstream",
+    "runtime",
+    "preferred_region",
+    "methods",
+    "dynamic",
+    "dynamic_params",
+    "fetch_cache",
+    "kind",
+    "tags",
     "revalidate",
     "expire",
     "stale_if_error",
@@ -298,8 +376,10 @@ pub(super) const KEYS: &[&str] = &[
     "compress",
 ];
 
-/// The keys of `defaults`: those of a route without `path`.
-pub(super) const DEFAULTS_KEYS: &[&str] = KEYS.split_at(1).1;
+/// The keys of `defaults`: those of a route that do not belong to one path.
+pub(super) const DEFAULTS_KEYS: &[&str] = KEYS.split_at(3).1;
+
+const TAGS: &str = "a list of tags (`[posts, \"item:{slug}\"]`)";
 
 const BYPASS_KEYS: &[&str] = &["cookies", "headers"];
 const HEADERS: &str = "a list of names of request headers (`[accept-language]`, or `[]` for none)";

@@ -104,6 +104,7 @@ fn the_reference_runs_the_demo() {
         every("/stream", 10),
         every("/slow", 10),
         every("/flaky", 2),
+        ("/api/hello".to_owned(), Revalidate::Dynamic),
     ];
     assert_eq!(windows, routes);
     assert_eq!(config.routes[2].query, Query::Only(vec!["query".to_owned()]));
@@ -261,7 +262,7 @@ fn the_token_is_never_shown() {
 #[test]
 fn files_are_loaded_or_named() {
     let reference = concat!(env!("CARGO_MANIFEST_DIR"), "/../config.yaml");
-    assert_eq!(load(reference.as_ref(), &env).unwrap().routes.len(), 8);
+    assert_eq!(load(reference.as_ref(), &env).unwrap().routes.len(), 9);
     let missing = concat!(env!("CARGO_MANIFEST_DIR"), "/no-such-file.yaml");
     let error = load(missing.as_ref(), &env).unwrap_err();
     assert!(matches!(&error, LoadError::Unreadable { path, .. } if path.ends_with("no-such-file.yaml")), "{error:?}");

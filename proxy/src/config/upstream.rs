@@ -9,6 +9,7 @@ use super::node::{Content, Expected, Node};
 use super::problem::Report;
 use super::quantity::{choice, count, positive_duration, whole_number};
 use super::section::{Section, nearest, words};
+use super::segment::label;
 
 /// A handler service.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -20,6 +21,8 @@ pub struct Upstream {
     /// The `Host` that it receives. Default: the visitor's on requests that pass; on cached routes the
     /// site's where `hosts` has names, else the server's address.
     pub host: Option<String>,
+    /// What runs there, by which routes may choose it (`runtime`). Default: none.
+    pub runtime: Option<String>,
     /// How long the gateway waits for it.
     pub timeouts: Timeouts,
     /// How often a request is tried again, 0 to 10, when nothing was sent or its method is
@@ -54,6 +57,8 @@ pub enum Builtin {
 pub struct Server {
     /// Host name or IP address, and port: `127.0.0.1:3000`, `[::1]:3000`, `handlers.internal:3000`.
     pub address: String,
+    /// Where it is, by which routes may prefer it (`preferred_region`). Default: none.
+    pub region: Option<String>,
 }
 
 /// How long the gateway waits for an upstream. None of them is zero.
@@ -109,6 +114,7 @@ impl Upstream {
             name: name.to_owned(),
             origin: Origin::read(&section, report),
             host: section.read("host", report, host),
+            runtime: section.read("runtime", report, label),
             timeouts: Timeouts::read(&section.section("timeouts", TIMEOUT_KEYS, report), report),
             retries: section
                 .read("retries", report, |node| {
@@ -180,7 +186,8 @@ impl Server {
         if section.get("address").is_none() {
             section.missing("address", SERVER_ADDRESS, report);
         }
-        section.read("address", report, server_address)
+        let region = section.read("region", report, label);
+        section.read("address", report, server_address).map(|server| Self { region, ..server })
     }
 }
 
@@ -199,7 +206,7 @@ impl Timeouts {
 fn server_address(node: &Node) -> Result<Server, Expected> {
     let text = node.text().ok_or(SERVER_ADDRESS)?;
     if is_host_and_port(&text) {
-        return Ok(Server { address: text.into_owned() });
+        return Ok(Server { address: text.into_owned(), region: None });
     }
     if text.contains("://") {
         return Err("host:port without a scheme or path (127.0.0.1:3000)".into());
@@ -220,10 +227,10 @@ fn is_name(text: &str) -> bool {
 }
 
 /// The keys of an upstream.
-const KEYS: &[&str] = &["builtin", "servers", "host", "timeouts", "retries", "max_concurrent_fetches"];
+const KEYS: &[&str] = &["builtin", "servers", "host", "runtime", "timeouts", "retries", "max_concurrent_fetches"];
 
 const TIMEOUT_KEYS: &[&str] = &["connect", "first_byte", "idle"];
-const SERVER_KEYS: &[&str] = &["address"];
+const SERVER_KEYS: &[&str] = &["address", "region"];
 const SERVER_ADDRESS: &str = "host:port (127.0.0.1:3000, handlers.internal:3000, \"[::1]:3000\")";
 const DEFAULT_RETRIES: u32 = 1;
 const MOST_RETRIES: u64 = 10;

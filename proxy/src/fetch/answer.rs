@@ -12,7 +12,8 @@ use pingora_http::ResponseHeader;
 
 use crate::failure::Failure;
 use crate::request::lists;
-use crate::respond::{TAG_FIELDS, date};
+use crate::respond::date;
+use crate::tags::{TAG_FIELDS, sent};
 
 /// Longest head of an answer, in bytes.
 const MAX_HEAD: usize = 64 * 1024;
@@ -60,6 +61,8 @@ pub struct Received {
     pub ends_by_itself: bool,
     /// Who says when it was made.
     pub dating: Dating,
+    /// The tags that came with it.
+    pub tags: Vec<String>,
 }
 
 /// A head that came from a handler, with a `Date` in any case (RFC 9110 section 6.6.1).
@@ -77,7 +80,7 @@ pub fn received(header: &ResponseHeader, now: SystemTime) -> Result<Received, Fa
         .collect();
     let dropped = |name: &HeaderName| {
         HOP_BY_HOP.contains(name)
-            || TAG_FIELDS.contains(name)
+            || TAG_FIELDS.iter().any(|(field, _)| field == name)
             || *name == X_CACHE
             || !END_TO_END.contains(name)
                 && named.iter().any(|item| item.trim_ascii().eq_ignore_ascii_case(name.as_str().as_bytes()))
@@ -97,7 +100,7 @@ pub fn received(header: &ResponseHeader, now: SystemTime) -> Result<Received, Fa
     }
     let bodiless = status == StatusCode::NO_CONTENT || status == StatusCode::NOT_MODIFIED;
     let ends_by_itself = bodiless || chunked || fields.contains(&CONTENT_LENGTH);
-    Ok(Received { head: ResponseHead { status, fields }, ends_by_itself, dating })
+    Ok(Received { head: ResponseHead { status, fields }, ends_by_itself, dating, tags: sent(&header.headers) })
 }
 
 /// Adds to `Vary` what the gateway splits the page by, where the handler does not say it: a cache in front would otherwise give

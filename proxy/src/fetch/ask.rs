@@ -12,13 +12,13 @@ use super::answer::received;
 use crate::failure::Failure;
 use crate::gateway::Gateway;
 use crate::handler_request::HandlerRequest;
-use crate::upstream::{Server, Upstream};
+use crate::upstream::{Preference, Server, Upstream};
 
 /// Asks the upstream, and again up to `retries` times while nothing comes back: the request is a GET, so asking twice does
 /// no harm (RFC 9110 section 9.2.2). `interim` is told of interim answers.
 pub(super) async fn ask(
     gateway: &Gateway,
-    upstream: &Upstream,
+    (upstream, preference): (&Upstream, &Preference),
     request: &HandlerRequest,
     interim: &(dyn Fn(ResponseHead) + Sync),
 ) -> Result<Answering, Failure> {
@@ -28,7 +28,7 @@ pub(super) async fn ask(
     let mut attempts = 0;
     loop {
         let mut reused = false;
-        let target = (upstream.server(turn, attempts)?, attempts);
+        let target = (upstream.server(preference, turn, attempts)?, attempts);
         attempts += 1;
         match attempt(gateway, upstream, target, (request, interim), &mut reused).await {
             // A kept connection that turns out to be closed says nothing about the handler: once, that costs no attempt.

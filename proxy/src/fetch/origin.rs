@@ -2,10 +2,11 @@
 //! not kept is for that visitor alone.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use evergate_cache::{
-    Alone, Dating, DeclineReason, Demands, FailureKind, Fill, Missing, Moment, OriginRules, OriginVerdict, Policy,
-    Pushed, Recoding, ResponseHead, StoredResponse, Storing, Tagging, Terms, Update, Variant, corrected_initial_age,
+    Alone, DeclineReason, Demands, FailureKind, Fill, Missing, Moment, OriginRules, OriginVerdict, Policy, Pushed,
+    Recoding, ResponseHead, StoredResponse, Storing, Tagging, Terms, Update, Variant, corrected_initial_age,
 };
 use http::header::{ACCEPT_ENCODING, IF_MODIFIED_SINCE, IF_NONE_MATCH, VARY, VIA};
 use http::{HeaderMap, HeaderValue, StatusCode};
@@ -37,7 +38,7 @@ enum Presence {
 impl Asker {
     pub(super) fn new(rules: OriginRules, selected: &Selected<'_>, errand: &Errand) -> Asker {
         let presence = match errand {
-            Errand::Miss => Presence::Waits,
+            Errand::Miss | Errand::Ahead => Presence::Waits,
             Errand::Refresh(_) => Presence::Served,
         };
         Asker { rules, request: selected.fields.clone().into_owned(), demands: selected.demands, presence }
@@ -90,9 +91,10 @@ impl Asker {
                 self.not_kept(fetch, fill, answered, DeclineReason::TooLarge).await
             }
             OriginVerdict::Store(storing) => {
-                let Answered { mut head, dating, answering, now, .. } = answered;
+                let Answered { mut head, dating, tags, answering, now, .. } = answered;
                 let recoding = fetch.recoding(&mut head);
-                let terms = Terms { recoding, dating, ..self.terms(fetch, &head, storing, age) };
+                let tags = fetch.tags(&tags);
+                let terms = Terms { recoding, dating, tags, ..terms(fetch, &head, storing, &self.request, age) };
                 match fill.begin(ours(head), now, terms) {
                     Ok(filling) => fetch.fill(filling, answering, Pushed::Kept).await,
                     Err(reason) => fetch.declined(reason),
@@ -100,20 +102,6 @@ impl Asker {
             }
             OriginVerdict::Decline(reason) => self.not_kept(fetch, fill, answered, reason).await,
             OriginVerdict::Failure => self.failed(fetch, fill, answered).await,
-        }
-    }
-
-    fn terms(&self, fetch: &Fetch, head: &ResponseHead, storing: Storing, age: std::time::Duration) -> Terms {
-        let Storing { variance, unshared, sharing } = storing;
-        Terms {
-            initial_age: Some(age),
-            variant: Some(Variant::of(&variance, &self.request)),
-            unshared,
-            sharing,
-            tagging: Tagging::Never,
-            groups: fetch.groups(head),
-            recoding: Recoding::Never,
-            dating: Dating::ByHandler,
         }
     }
 
@@ -126,11 +114,14 @@ impl Asker {
         answered: Answered,
         asked: Moment,
     ) -> Revalidation {
-        let Answered { mut head, dating, answering, now, .. } = answered;
+        let Answered { mut head, dating, tags, answering, now, .. } = answered;
         let age = corrected_initial_age(&head, asked, now);
         let update = Update { head: &head, request: &self.request, received: now, age, site: &fetch.site, dating };
         match self.rules.judge_update(old, &update) {
-            Ok(terms) => {
+            Ok(mut terms) => {
+                if !tags.is_empty() {
+                    terms.tags = fetch.tags(&tags);
+                }
                 if head.fields.contains(&VARY) && terms.recoding == Recoding::WhenAsked {
                     tell_vary(&mut head, &[ACCEPT_ENCODING]);
                 }
@@ -201,6 +192,20 @@ impl Asker {
             Presence::Waits | Presence::Served => fetch.fail(fill, failure),
         }
         Revalidation::Failed
+    }
+}
+
+/// On which terms an answer is kept that was asked for with these fields.
+fn terms(fetch: &Fetch, head: &ResponseHead, storing: Storing, request: &HeaderMap, age: Duration) -> Terms {
+    let Storing { variance, unshared, sharing } = storing;
+    Terms {
+        initial_age: Some(age),
+        variant: Some(Variant::of(&variance, request)),
+        unshared,
+        sharing,
+        tagging: Tagging::Never,
+        groups: fetch.groups(head),
+        ..Terms::default()
     }
 }
 

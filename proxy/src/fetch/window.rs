@@ -2,15 +2,20 @@
 //! everyone who waits, and one that is not is for nobody.
 
 use std::sync::Arc;
+use std::time::Duration;
 
-use evergate_cache::{DeclineReason, Fill, Pushed, Terms, Verdict, Windows, forbidden, judge};
-use http::StatusCode;
-use http::header::{ACCEPT_ENCODING, VARY};
+use evergate_cache::{
+    Arrival, DeclineReason, Fill, Pushed, ResponseHead, Terms, Verdict, Window, Windows, age_value, forbidden, judge,
+};
+use http::header::{ACCEPT_ENCODING, CONTENT_TYPE, VARY};
+use http::{HeaderValue, StatusCode};
 use tokio::time::timeout_at;
 
 use super::answer::tell_vary;
-use super::{Answered, Fetch};
-use crate::failure::{ErrorAnswer, Failure};
+use super::{Answered, Fetch, MAX_ERROR_BODY};
+use crate::config::Kind;
+use crate::failure::{ErrorAnswer, Failure, Refusal};
+use crate::forwarded::RSC;
 use crate::metrics::Revalidation;
 
 /// A route's windows as a judge.
@@ -23,43 +28,85 @@ impl Windowed {
         if answered.head.status == StatusCode::NOT_MODIFIED {
             return not_modified(fetch, fill, answered).await;
         }
-        match judge(&answered.head) {
-            // A break would look like the end: what may be half a page is not kept.
-            Verdict::Store if !answered.ends_by_itself => fetch.decline(fill, DeclineReason::NoLength, now),
-            Verdict::Store if !self.0.keeps(&answered.head, now) => fetch.decline(fill, DeclineReason::NoLifetime, now),
-            Verdict::Store => keep(fetch, fill, answered).await,
+        match self.verdict(fetch, &fill, &answered) {
+            Verdict::Store => self.keep(fetch, fill, answered).await,
             Verdict::Decline(reason) => fetch.decline(fill, reason, now),
+            Verdict::Refuse(reason) => {
+                fetch.fail(fill, Failure::Refused(Refusal::NotKept(reason)));
+                Revalidation::Failed
+            }
             Verdict::Failure => {
                 let Answered { head, mut answering, .. } = answered;
                 let idle = fetch.route.upstream.timeouts.idle;
-                let body = timeout_at(fetch.deadline, answering.error_body(idle)).await;
+                let body = timeout_at(fetch.deadline, answering.whole_body(idle, MAX_ERROR_BODY)).await;
                 fetch.fail(fill, Failure::Answer(Arc::new(ErrorAnswer::new(head, body.ok().flatten()))));
                 Revalidation::Failed
             }
         }
     }
-}
 
-async fn keep(fetch: &Fetch, fill: Fill<Failure>, answered: Answered) -> Revalidation {
-    let Answered { mut head, dating, answering, now, .. } = answered;
-    let groups = fetch.groups(&head);
-    let recoding = fetch.recoding(&mut head);
-    tell_vary(&mut head, &fetch.route.tell_vary);
-    match fill.begin(head, now, Terms { groups, recoding, dating, ..Terms::default() }) {
-        Ok(filling) => fetch.fill(filling, answering, Pushed::Kept).await,
-        Err(reason) => fetch.declined(reason),
+    /// Whether the answer is kept; where it is not, what the route takes that for.
+    fn verdict(&self, fetch: &Fetch, fill: &Fill<Failure>, answered: &Answered) -> Verdict {
+        let Answered { head, ends_by_itself, now, .. } = answered;
+        let reason = match judge(head, fetch.route.heed, *now) {
+            // A break would look like the end: what may be half a page is not kept.
+            Verdict::Store if !ends_by_itself => DeclineReason::NoLength,
+            Verdict::Store if !self.0.keeps(head, *now) => DeclineReason::NoLifetime,
+            Verdict::Store if !fill.has_room_for(head) => DeclineReason::TooLarge,
+            Verdict::Store if is_for_the_router(fetch, head) => DeclineReason::Vary,
+            Verdict::Decline(reason) => reason,
+            verdict @ (Verdict::Store | Verdict::Refuse(_) | Verdict::Failure) => return verdict,
+        };
+        fetch.route.unkept.verdict(reason)
+    }
+
+    async fn keep(&self, fetch: &Fetch, fill: Fill<Failure>, answered: Answered) -> Revalidation {
+        let Answered { mut head, dating, tags, answering, now, .. } = answered;
+        let groups = fetch.groups(&head);
+        let recoding = fetch.recoding(&mut head);
+        let arrival = Arrival::of(&head, now);
+        let initial_age = self.age_on_arrival(&head, arrival);
+        tell_vary(&mut head, &fetch.route.tell_vary);
+        let (tags, making) = (fetch.tags(&tags), fetch.making.clone());
+        let terms = Terms { initial_age, groups, tags, recoding, dating, arrival, making, ..Terms::default() };
+        match fill.begin(head, now, terms) {
+            Ok(filling) => fetch.fill(filling, answering, Pushed::Kept).await,
+            Err(reason) => fetch.declined(reason),
+        }
+    }
+
+    /// What was stale when it came has used up its window: caches in front must not keep it for another.
+    fn age_on_arrival(&self, head: &ResponseHead, arrival: Arrival) -> Option<Duration> {
+        match (arrival, self.0.revalidate) {
+            (Arrival::Stale, Window::For(window)) if head.status.is_success() => Some(window.max(age_value(head))),
+            (Arrival::Stale | Arrival::Fresh, Window::For(_) | Window::Forever) => None,
+        }
     }
 }
 
+/// Whether a page of Next.js came in the form that its router understands although a browser asked, which nobody else may get.
+fn is_for_the_router(fetch: &Fetch, head: &ResponseHead) -> bool {
+    match fetch.route.serves {
+        Kind::Handler => false,
+        Kind::Page => {
+            let is_component = |value: &HeaderValue| value.as_bytes().starts_with(b"text/x-component");
+            head.fields.get(&CONTENT_TYPE).is_some_and(is_component) && fetch.request.field(&RSC) != Some(&RSC_WANTED)
+        }
+    }
+}
+
+/// How the router of Next.js asks for what it understands.
+const RSC_WANTED: HeaderValue = HeaderValue::from_static("1");
+
 /// The handler says that the old response is still good, which counts only where it was asked.
 async fn not_modified(fetch: &Fetch, fill: Fill<Failure>, answered: Answered) -> Revalidation {
-    let Answered { mut head, dating, answering, now, .. } = answered;
+    let Answered { mut head, dating, tags, answering, now, .. } = answered;
     let old = fill.old().filter(|old| old.can_be_confirmed() && old.is_meant_by(&head)).map(Arc::clone);
     let Some(old) = old else {
         fetch.fail(fill, Failure::Malformed);
         return Revalidation::Failed;
     };
-    if let Some(reason) = forbidden(&head) {
+    if let Some(reason) = forbidden(&head, fetch.route.heed) {
         return fetch.decline(fill, reason, now);
     }
     let recoding = old.recoding_with(&old.updated_by(&head));
@@ -70,7 +117,10 @@ async fn not_modified(fetch: &Fetch, fill: Fill<Failure>, answered: Answered) ->
         }
     }
     let groups = fetch.groups(&old.updated_by(&head));
-    fill.renew(&head, now, Terms { groups, recoding, dating, ..Terms::default() });
+    // A 304 without tags says nothing of them.
+    let tags = if tags.is_empty() { old.tags().clone() } else { fetch.tags(&tags) };
+    let arrival = Arrival::of(&head, now);
+    fill.renew(&head, now, Terms { groups, tags, recoding, dating, arrival, ..Terms::default() });
     answering.release(&fetch.gateway).await;
     Revalidation::NotModified
 }

@@ -26,7 +26,7 @@ routes:
   - {{ path: /varied, revalidate: 60, vary: [accept-language, user-agent, accept] }}
 "
     );
-    let config = parse(&text, "config.yaml", &|_| None).unwrap_or_else(|problems| panic!("{problems}"));
+    let config = parse(&text, "config.yaml", &|_: &str| None).unwrap_or_else(|problems| panic!("{problems}"));
     Arc::new(Snapshot::new(&config, None))
 }
 

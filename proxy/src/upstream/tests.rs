@@ -7,7 +7,7 @@ use std::sync::Arc;
 use pingora::upstreams::peer::Peer;
 use proptest::prelude::*;
 
-use super::Upstream;
+use super::{ANY_SERVER, Upstream};
 use crate::config;
 use crate::failure::Failure;
 
@@ -16,6 +16,7 @@ fn settings(origin: config::Origin, host: Option<&str>) -> config::Upstream {
         name: "handlers".to_owned(),
         origin,
         host: host.map(str::to_owned),
+        runtime: None,
         timeouts: config::Timeouts::default(),
         retries: 1,
         max_concurrent_fetches: NonZeroUsize::new(7).unwrap(),
@@ -23,13 +24,19 @@ fn settings(origin: config::Origin, host: Option<&str>) -> config::Upstream {
 }
 
 fn upstream(servers: &[&str]) -> Upstream {
-    let servers = servers.iter().map(|address| config::Server { address: (*address).to_owned() }).collect();
-    Upstream::new(&settings(config::Origin::Servers(servers), None), 3, None)
+    // `eu@a:1` is the server a:1 in the region eu.
+    let server = |text: &&str| match text.split_once('@') {
+        Some((region, address)) => config::Server { address: address.to_owned(), region: Some(region.to_owned()) },
+        None => config::Server { address: (*text).to_owned(), region: None },
+    };
+    Upstream::new(&settings(config::Origin::Servers(servers.iter().map(server).collect()), None), 3, None)
 }
 
 /// The names of the servers that get the next `count` requests.
 fn turns(upstream: &Upstream, count: usize) -> Vec<String> {
-    (0..count).map(|_| upstream.server(upstream.turn(), 0).unwrap().host().to_str().unwrap().to_owned()).collect()
+    (0..count)
+        .map(|_| upstream.server(&ANY_SERVER, upstream.turn(), 0).unwrap().host().to_str().unwrap().to_owned())
+        .collect()
 }
 
 #[test]
@@ -44,13 +51,41 @@ fn servers_take_turns() {
     }
 }
 
+/// Servers of the region first; the last attempt elsewhere; everyone where nobody is there.
+#[test]
+fn a_region_is_preferred_and_left_when_it_fails() {
+    let upstream = upstream(&["eu@a:1", "us@b:2", "eu@c:3", "d:4"]);
+    let cases: [(&[&str], [&[&str]; 2]); 5] = [
+        (&["eu"], [&["a:1", "c:3"], &["b:2", "d:4"]]),
+        (&["us"], [&["b:2"], &["a:1", "c:3", "d:4"]]),
+        (&["us", "eu"], [&["a:1", "b:2", "c:3"], &["d:4"]]),
+        (&["mars"], [&["a:1", "b:2", "c:3", "d:4"], &[]]),
+        (&[], [&["a:1", "b:2", "c:3", "d:4"], &[]]),
+    ];
+    for (regions, [first, then]) in cases {
+        let regions: Vec<String> = regions.iter().map(|region| (*region).to_owned()).collect();
+        let preference = upstream.preference(&regions);
+        let (preferred, others) = upstream.order(&preference);
+        let addresses =
+            |servers: Vec<&super::Server>| servers.iter().map(|server| server.address().to_owned()).collect::<Vec<_>>();
+        assert_eq!([addresses(preferred), addresses(others)], [first.to_vec(), then.to_vec()], "{regions:?}");
+        for turn in 0..8 {
+            let asked = |attempt| upstream.server(&preference, turn, attempt).unwrap().address();
+            assert!(first.contains(&asked(0)), "{regions:?}");
+            // One retry is all there is here.
+            let elsewhere = if then.is_empty() { first } else { then };
+            assert!(elsewhere.contains(&asked(1)), "{regions:?}");
+        }
+    }
+}
+
 #[test]
 fn a_further_attempt_asks_another_server_whoever_took_a_turn_meanwhile() {
     let upstream = upstream(&["127.0.0.1:1", "127.0.0.1:2", "127.0.0.1:3"]);
     let turn = upstream.turn();
     let mut asked = Vec::new();
     for attempt in 0..3 {
-        asked.push(upstream.server(turn, attempt).unwrap().host().clone());
+        asked.push(upstream.server(&ANY_SERVER, turn, attempt).unwrap().host().clone());
         upstream.turn();
         upstream.turn();
     }
@@ -82,13 +117,13 @@ fn the_demo_is_a_server_once_it_listens() {
     assert_eq!(turns(&demo, 2), ["127.0.0.1:3999", "127.0.0.1:3999"]);
     let nobody = Upstream::new(&settings, 3, None);
     for _ in 0..3 {
-        assert!(matches!(nobody.server(nobody.turn(), 0), Err(Failure::Connect)));
+        assert!(matches!(nobody.server(&ANY_SERVER, nobody.turn(), 0), Err(Failure::Connect)));
     }
 }
 
 #[test]
 fn settings_are_taken_over() {
-    let servers = vec![config::Server { address: "a:1".to_owned() }];
+    let servers = vec![config::Server { address: "a:1".to_owned(), region: None }];
     let named = Upstream::new(&settings(config::Origin::Servers(servers), Some("site.example")), 3, None);
     assert_eq!(named.configured_host().unwrap(), "site.example");
     assert_eq!(upstream(&["a:1"]).configured_host(), None);
@@ -101,7 +136,7 @@ async fn addresses_need_no_resolution() {
     let timeouts = config::Timeouts::default();
     for address in ["127.0.0.1:3000", "[::1]:3000"] {
         let upstream = upstream(&[address]);
-        let peer = upstream.server(upstream.turn(), 0).unwrap().peer(&timeouts, 0).await.unwrap();
+        let peer = upstream.server(&ANY_SERVER, upstream.turn(), 0).unwrap().peer(&timeouts, 0).await.unwrap();
         assert_eq!(peer.address().to_string(), address);
         assert!(!peer.tls());
         assert_eq!(peer.options.connection_timeout, Some(timeouts.connect));

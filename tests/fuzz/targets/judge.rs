@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use evergate_cache::{
-    EVERGATE_CACHE_CONTROL, OriginVerdict, ResponseHead, StoredResponse, Verdict, forbidden, judge as judge_window,
+    EVERGATE_CACHE_CONTROL, Heed, OriginVerdict, ResponseHead, StoredResponse, Verdict, asks_to_be_kept, forbidden,
+    judge,
 };
 use evergate_fuzz::{
     GENEROUS, TARGETED, blocks, head, is_for_everyone, lists, now, request, stored, verdict, with, without,
@@ -14,10 +15,29 @@ use http::header::{AGE, AUTHORIZATION, CACHE_CONTROL, SET_COOKIE, VARY};
 use http::{HeaderMap, StatusCode};
 use libfuzzer_sys::fuzz_target;
 
+/// How far the handler's word may count on a route with a window, most first.
+const HEEDS: [Heed; 4] = [Heed::Explicit, Heed::Prohibitions, Heed::NoStore, Heed::Nothing];
+
+fn judge_window(head: &ResponseHead) -> Verdict {
+    judge(head, Heed::Prohibitions, now())
+}
+
+/// What is kept although the handler's word counts is kept where it counts for less; cookies never are, and what asks to be kept is.
+fn less_is_heeded(head: &ResponseHead) {
+    let kept = HEEDS.map(|heed| judge(head, heed, now()) == Verdict::Store);
+    assert!(kept.is_sorted(), "{kept:?}");
+    for heed in HEEDS {
+        assert_ne!(judge(&with(head, SET_COOKIE, "a=b"), heed, now()), Verdict::Store);
+        assert_ne!(judge(&with(head, VARY, "*"), heed, now()), Verdict::Store);
+    }
+    assert!(!asks_to_be_kept(head, now()) || forbidden(head, Heed::Prohibitions).is_none());
+}
+
 fuzz_target!(|data: &[u8]| {
     let [request_block, response] = blocks(data);
     let (request, head) = (request(request_block), head(response));
     prohibitions_that_are_there(&head, &request);
+    less_is_heeded(&head);
     prohibitions_that_are_added(&head, &request);
     credentials(&head, &request);
     ages(&head, &request);
@@ -59,12 +79,12 @@ fn prohibitions_that_are_added(head: &ResponseHead, request: &HeaderMap) {
         let private = with(&untargeted, CACHE_CONTROL, private);
         assert!(!is_kept(&private));
         assert!(GENEROUS.judge_part(&private, request, now(), Duration::ZERO).is_none());
-        assert!(forbidden(&private).is_some() && judge_window(&private) != Verdict::Store);
+        assert!(forbidden(&private, Heed::Prohibitions).is_some() && judge_window(&private) != Verdict::Store);
     }
     for no_store in ["no-store", "public, NO-STORE", "max-age=60 no-store", "no-store=1"] {
         let no_store = with(&untargeted, CACHE_CONTROL, no_store);
         assert!(!is_kept(&no_store) || mentions(head, &["must-understand"]));
-        assert!(forbidden(&no_store).is_some() && judge_window(&no_store) != Verdict::Store);
+        assert!(forbidden(&no_store, Heed::Prohibitions).is_some() && judge_window(&no_store) != Verdict::Store);
     }
     // What is named by fields is not kept with the rest.
     let named = with(&without(&untargeted, &[CACHE_CONTROL]), CACHE_CONTROL, "max-age=60, private=\"x-a, X-B\"");

@@ -135,6 +135,7 @@ fn terms(storing: Storing, request: &HeaderMap, head: &ResponseHead) -> Terms {
         groups: groups(&head.fields),
         recoding: if may_be_coded(head, 0) { Recoding::WhenAsked } else { Recoding::Never },
         dating: Dating::ByHandler,
+        ..Terms::default()
     }
 }
 

@@ -29,6 +29,41 @@ fn a_page_is_missed_hit_stale_and_refreshed() {
     ]);
 }
 
+/// Next.js that serves stale is making a newer one: keeping its answer for a window would double the staleness.
+#[test]
+fn what_is_stale_when_it_comes_is_asked_about_again_soon() {
+    play(&[
+        (0, Ask("miss uri")),
+        (0, StoreAs(200, &[("x-nextjs-cache", "STALE")], "old")),
+        (0, Ask("stale old 0 revalidating")),
+        (1, Ask("stale old 1 revalidating refresh")),
+        (1, Ask("stale old 1 revalidating")),
+        (2, StoreAs(200, &[("x-nextjs-cache", "STALE")], "old 2")),
+        (2, Ask("stale old 2 0 revalidating")),
+        (3, Ask("stale old 2 1 revalidating refresh")),
+        (3, StoreAs(200, &[("x-nextjs-cache", "HIT")], "new")),
+        (3, Ask("hit new ttl=60")),
+        (63, Ask("stale new 0 revalidating refresh")),
+        // Another cache on the way says it with an age beyond the lifetime.
+        (64, StoreAs(200, &[("cache-control", "s-maxage=30"), ("age", "30")], "aged")),
+        (64, Ask("stale aged 0 revalidating")),
+        (65, Ask("stale aged 1 revalidating refresh")),
+        (65, Fail),
+        (66, Ask("stale aged 2 error")),
+        (664, Ask("miss stale old=aged")),
+    ]);
+}
+
+#[test]
+fn what_is_no_page_is_not_asked_about_sooner_for_being_stale() {
+    play(&[
+        (0, Ask("miss uri")),
+        (0, StoreAs(307, &[("x-nextjs-cache", "STALE")], "away")),
+        (1, Ask("hit away ttl=9")),
+        (10, Ask("miss stale old=away")),
+    ]);
+}
+
 #[test]
 fn after_it_expires_a_page_is_waited_for() {
     play(&[

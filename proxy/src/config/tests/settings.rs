@@ -3,7 +3,9 @@
 use std::time::Duration;
 
 use super::{problems, read, secs, with};
-use crate::config::{Config, Problems, QueryPattern, Revalidate};
+use crate::config::{
+    Config, Dynamic, FetchCache, Kind, PreferredRegion, Problems, QueryPattern, Revalidate, Route, UpstreamId,
+};
 
 /// A configuration with one route of these settings.
 fn route(settings: &str) -> Result<Config, Problems> {
@@ -93,6 +95,135 @@ fn where_the_handler_decides_the_operator_does_not() {
     assert!(found.ends_with("expected true, or nothing: with `revalidate: origin` they always count"), "{found}");
     let defaults = "defaults: { honor_request_directives: false }\nroutes: [{ path: /a, revalidate: origin }]";
     assert!(with(defaults).is_ok());
+}
+
+/// Next's `dynamic`, `revalidate` and `fetchCache` together say how long an answer is kept.
+#[test]
+fn a_route_is_cached_as_next_would() {
+    use Revalidate::{Every, Forever, Origin};
+    let never = Revalidate::Dynamic;
+    let cases = [
+        ("", never),
+        ("dynamic: auto", never),
+        ("revalidate: 60", Every(secs(60))),
+        ("revalidate: false", Forever),
+        ("dynamic: force-dynamic", never),
+        ("dynamic: force-dynamic, revalidate: 60", never),
+        ("dynamic: force-static", Forever),
+        ("dynamic: force-static, revalidate: 60", Every(secs(60))),
+        ("dynamic: force-static, revalidate: 0", never),
+        ("dynamic: error", Forever),
+        ("dynamic: error, revalidate: 60", Every(secs(60))),
+        ("revalidate: origin", Origin),
+        ("revalidate: 60, fetch_cache: force-cache", Every(secs(60))),
+        ("fetch_cache: force-cache", never),
+        ("revalidate: 60, fetch_cache: only-no-store", never),
+        ("revalidate: 60, fetchCache: force-no-store", never),
+        ("revalidate: 60, fetchCache: default-no-store", Every(secs(60))),
+    ];
+    for (settings, expected) in cases {
+        assert_eq!(route(settings).unwrap().routes[0].revalidate, expected, "{settings}");
+    }
+    let listed = with("routes: [{ path: '/a/[b]', params: [{ b: c }] }]").unwrap();
+    assert_eq!(listed.routes[0].revalidate, Forever, "generateStaticParams opts in");
+    let dynamic = with("routes: [{ path: '/a/[b]', params: [{ b: c }], revalidate: 0 }]").unwrap();
+    assert_eq!(dynamic.routes[0].revalidate, never);
+}
+
+#[test]
+fn segment_config_is_read() {
+    let read = |settings: &str| route(settings).map(|mut config| config.routes.remove(0));
+    fn words(route: Route) -> (Dynamic, FetchCache, Kind, PreferredRegion, Option<String>) {
+        (route.dynamic, route.fetch_cache, route.kind, route.preferred_region, route.runtime)
+    }
+    let typed = "dynamic: error, fetchCache: only-cache, kind: page, preferredRegion: [fra1, iad1], runtime: edge";
+    let regions = PreferredRegion::In(vec!["fra1".to_owned(), "iad1".to_owned()]);
+    let expected = (Dynamic::Error, FetchCache::OnlyCache, Kind::Page, regions, Some("edge".to_owned()));
+    assert_eq!(words(read(typed).unwrap()), expected);
+    let default = (Dynamic::Auto, FetchCache::Auto, Kind::Handler, PreferredRegion::Any, None);
+    assert_eq!(words(read("upstream: demo").unwrap()), default);
+    for (typed, expected) in [
+        ("auto", PreferredRegion::Any),
+        ("global", PreferredRegion::Any),
+        ("home", PreferredRegion::Home),
+        ("fra1", PreferredRegion::In(vec!["fra1".to_owned()])),
+    ] {
+        assert_eq!(read(&format!("preferred_region: {typed}")).unwrap().preferred_region, expected);
+    }
+    let cases = [
+        ("dynamic: static", "expected one of `auto`, `force-dynamic`, `force-static`, `error`"),
+        ("fetch_cache: never", "`only-no-store`"),
+        ("kind: route", "expected one of `handler`, `page`"),
+        ("preferred_region: ''", "expected `auto`, `global`, `home`, the name of a region, or a list of names"),
+        ("preferred_region: [fra1, '']", "routes[0].preferred_region[1]"),
+        ("runtime: 'a b'", "expected a name of letters, digits, `_` and `-`"),
+        ("dynamic: error, revalidate: 0", "expected a window: with `dynamic: error` the answer has to be kept"),
+        (
+            "dynamic: force-static, query: all",
+            "routes[0].query: found `all`, expected nothing: with `dynamic: force-static`",
+        ),
+        ("dynamic: force-static, cookies: [a]", "routes[0].cookies: found a list, expected nothing"),
+        (
+            "revalidate: origin, dynamic: error",
+            "routes[0].dynamic: found `error`, expected nothing: with `revalidate: origin`",
+        ),
+        ("revalidate: origin, fetch_cache: force-cache", "routes[0].fetch_cache"),
+        ("revalidate: origin, kind: page", "routes[0].kind"),
+        ("tags: [posts, '']", "routes[0].tags[1]"),
+        ("tags: ['item:{slug}']", "expected a tag without `{slug}`: the path has no parameters"),
+        ("tags: ['item:}']", "expected a tag (`posts`"),
+        ("methods: []", "expected at least one method"),
+        ("methods: GET", "expected a list of methods (`[GET, POST]`)"),
+        ("methods: [get]", "routes[0].methods[0]: found `get`, expected upper case: `GET`"),
+        ("methods: ['G T']", "expected the name of a method"),
+        ("methods: [CONNECT]", "CONNECT asks for a tunnel"),
+    ];
+    for (typed, expected) in cases {
+        let found = problems(route(typed));
+        assert!(found.contains(expected), "{typed}: {found}");
+        assert_eq!(found.lines().count(), 1, "{typed}: {found}");
+    }
+    let found = problems(with("routes: [{ path: '/a/[b]', tags: ['x:{c}'] }]"));
+    assert!(found.contains("expected parameters of the path between braces: `b`"), "{found}");
+    // What stands in `defaults` is for the routes that it fits.
+    let defaults = "defaults: { kind: page, fetch_cache: force-cache }\nroutes: [{ path: /a, revalidate: origin }]";
+    assert!(with(defaults).is_ok());
+}
+
+#[test]
+fn allow_lists_what_is_answered() {
+    let allow =
+        |methods: &str| route(&format!("methods: {methods}")).unwrap().routes[0].methods.clone().unwrap().allow();
+    assert_eq!(allow("[POST, GET, DELETE]"), "DELETE, GET, HEAD, OPTIONS, POST");
+    assert_eq!(allow("[POST]"), "OPTIONS, POST");
+    assert_eq!(allow("[OPTIONS, HEAD, GET, GET, PURGE]"), "GET, HEAD, OPTIONS, PURGE");
+}
+
+#[test]
+fn a_runtime_picks_an_upstream() {
+    let config = |routes: &str| {
+        let text = format!(
+            "upstreams:
+  a: {{ servers: ['a:1'], runtime: nodejs }}
+  b: {{ servers: ['b:1'], runtime: edge }}
+  c: {{ servers: [{{ address: 'c:1', region: fra1 }}], runtime: edge }}
+region: fra1
+defaults: {{ upstream: c }}
+routes: [{routes}]"
+        );
+        read(&text).unwrap()
+    };
+    let cases = [
+        ("{ path: /a }", 2),
+        ("{ path: /a, runtime: edge }", 2),
+        ("{ path: /a, runtime: nodejs }", 0),
+        ("{ path: /a, runtime: bun }", 2),
+        ("{ path: /a, runtime: nodejs, upstream: b }", 1),
+    ];
+    for (typed, expected) in cases {
+        assert_eq!(config(typed).routes[0].upstream, UpstreamId(expected), "{typed}");
+    }
+    assert_eq!(config("{ path: /a }").region.as_deref(), Some("fra1"));
 }
 
 #[test]
@@ -317,7 +448,6 @@ fn routes_are_accepted_or_refused_at_their_setting() {
         ("MaxDuration: 10s", Some("MaxDuration")),
         ("upstream: demo", None),
         ("upstream: other", Some("upstream")),
-        ("methods: [GET]", Some("methods")),
     ];
     for (settings, expected) in cases {
         match (route(settings), expected) {

@@ -13,7 +13,7 @@ use crate::snapshot::Snapshot;
 use evergate_cache::Scheme;
 
 fn passage(target: &str) -> Passage {
-    let config = parse("upstreams: { demo: { builtin: demo } }", "config.yaml", &|_| None).unwrap();
+    let config = parse("upstreams: { demo: { builtin: demo } }", "config.yaml", &|_: &str| None).unwrap();
     let snapshot = Arc::new(Snapshot::new(&config, None));
     Passage {
         upstream: Arc::clone(&snapshot.default_upstream),

@@ -1,0 +1,139 @@
+//! Parameters that are known beforehand: the paths that come of them, and what is wrong with them otherwise.
+
+use std::io;
+use std::time::Duration;
+
+use super::{KnownParams, MAX_KNOWN_PATHS, canonical_path, known_paths};
+use crate::config::{Outside, RoutePattern, parse};
+
+/// A folder with two files.
+struct Folder;
+
+impl Outside for Folder {
+    fn variable(&self, _name: &str) -> Option<String> {
+        None
+    }
+
+    fn file(&self, name: &str) -> io::Result<String> {
+        match name {
+            "items.json" => Ok(r#"[{"slug":"a"},{"slug":"b c"},{"slug":"a"}]"#.to_owned()),
+            "broken.json" => Ok(r#"[{"slug":"a"},{"name":"b"}]"#.to_owned()),
+            _ => Err(io::Error::new(io::ErrorKind::NotFound, "no such file")),
+        }
+    }
+}
+
+/// What a route at `path` knows with these settings; the problem otherwise.
+fn known(path: &str, settings: &str) -> Result<Option<KnownParams>, String> {
+    let text = format!("upstreams: {{ demo: {{ builtin: demo }} }}\nroutes: [{{ path: '{path}', {settings} }}]\n");
+    let mut config = parse(&text, "config.yaml", &Folder).map_err(|problems| problems.to_string())?;
+    Ok(config.routes.remove(0).params)
+}
+
+fn listed(paths: &[&str]) -> Option<KnownParams> {
+    Some(KnownParams::Listed(paths.iter().map(|path| (*path).to_owned()).collect()))
+}
+
+#[test]
+fn parameters_become_paths_in_normal_form() {
+    let cases: [(&str, &str, &[&str]); 9] = [
+        ("/items/[slug]", "params: [{ slug: a }, { slug: b }, { slug: a }]", &["/items/a", "/items/b"]),
+        ("/items/[slug]", "params: [{ slug: 007 }, { slug: 12 }]", &["/items/007", "/items/12"]),
+        ("/items/[slug]", "params: [{ slug: 'a/b' }, { slug: 'a b' }]", &["/items/a%2Fb", "/items/a%20b"]),
+        ("/items/[slug]", "params: [{ slug: '\u{e9}%' }]", &["/items/%C3%A9%25"]),
+        ("/shop/[tag]/[item]", "params: [{ tag: x, item: '1' }]", &["/shop/x/1"]),
+        ("/blog/[...slug]", "params: [{ slug: [a, 'b/c'] }]", &["/blog/a/b%2Fc"]),
+        ("/opt/[[...id]]", "params: [{}, { id: [] }, { id: ~ }, { id: [x] }]", &["/opt", "/opt/x"]),
+        ("/[[...all]]", "params: [{}]", &["/"]),
+        ("/items/[slug]", "params: []", &[]),
+    ];
+    for (path, settings, expected) in cases {
+        assert_eq!(known(path, settings), Ok(listed(expected)), "{path} {settings}");
+    }
+    assert_eq!(known("/items/[slug]", "revalidate: 60"), Ok(None));
+}
+
+#[test]
+fn parameters_come_from_a_file_or_from_the_upstream() {
+    assert_eq!(known("/items/[slug]", "params_from: { file: items.json }"), Ok(listed(&["/items/a", "/items/b%20c"])));
+    let asked = |url: &str, every| Ok(Some(KnownParams::Asked { url: url.to_owned(), every }));
+    assert_eq!(known("/items/[slug]", "params_from: { url: /api/params }"), asked("/api/params", None));
+    assert_eq!(
+        known("/items/[slug]", "params_from: { url: '/api/params?all=1', every: 10m }"),
+        asked("/api/params?all=1", Some(Duration::from_secs(600)))
+    );
+}
+
+#[test]
+fn a_problem_says_what_would_be_right() {
+    let cases = [
+        ("/items/[slug]", "params: { slug: a }", "routes[0].params: found a mapping, expected a list of objects"),
+        ("/items/[slug]", "params: [a]", "routes[0].params[0]: found `a`, expected an object with `slug`"),
+        ("/items/[slug]", "params: [{}]", "routes[0].params[0]: found a mapping, expected a text for `slug`"),
+        ("/items/[slug]", "params: [{ slug: [a] }]", "expected a text for `slug`"),
+        ("/items/[slug]", "params: [{ slug: a, page: 2 }]", "expected an object with `slug`, without `page`"),
+        ("/items/[slug]", "params: [{ slug: '' }]", "a text that can be a segment of a path instead of ``"),
+        ("/items/[slug]", "params: [{ slug: '..' }]", "a text that can be a segment of a path instead of `..`"),
+        ("/items/[slug]", "params: [{ slug: 'a\\b' }]", "a text without NUL and backslash"),
+        ("/blog/[...slug]", "params: [{ slug: a }]", "expected a list of texts for `slug`"),
+        ("/blog/[...slug]", "params: [{ slug: [] }]", "expected a list of texts for `slug` with at least one"),
+        ("/posts", "params: [{}]", "expected nothing: the path `/posts` has no parameters"),
+        (
+            "/items/[slug]",
+            "dynamic_params: false",
+            "routes[0].params: found nothing, expected `params` or `params_from`",
+        ),
+        ("/items/[slug]", "params_from: {}", "expected `file: params.json`, or `url: /api/params`"),
+        ("/items/[slug]", "params_from: { file: items.json, url: /a }", "expected either `file` or `url`"),
+        ("/items/[slug]", "params_from: { file: items.json, every: 1m }", "expected nothing beside `file`"),
+        ("/items/[slug]", "params_from: { file: none.json }", "expected a file that can be read (no such file)"),
+        (
+            "/items/[slug]",
+            "params_from: { file: broken.json }",
+            "expected a file with an object with `slug`, without `name` at entry 1",
+        ),
+        (
+            "/items/[slug]",
+            "params_from: { url: 'https://acme.com/params' }",
+            "expected a path that the upstream answers",
+        ),
+        ("/items/[slug]", "params_from: { url: /api/params, every: 0 }", "routes[0].params_from.every: found `0`"),
+        (
+            "/items/[slug]",
+            "params: [{ slug: a }], params_from: { url: /a }",
+            "one of them; the other is routes[0].params",
+        ),
+    ];
+    for (path, settings, expected) in cases {
+        let problem = known(path, settings).expect_err(settings);
+        assert!(problem.contains(expected), "{settings}: {problem}");
+        assert_eq!(problem.lines().count(), 1, "{settings}: {problem}");
+    }
+    // As in Next.js it says nothing about a path without parameters.
+    assert_eq!(known("/posts", "dynamic_params: false"), Ok(None));
+}
+
+#[test]
+fn a_list_that_is_too_long_is_refused() {
+    let pattern = RoutePattern::parse("/items/[slug]").unwrap();
+    let text = |count: usize| {
+        let items: Vec<String> = (0..count).map(|number| format!("{{\"slug\":\"{number}\"}}")).collect();
+        format!("[{}]", items.join(","))
+    };
+    assert_eq!(known_paths(&text(MAX_KNOWN_PATHS), &pattern).map(|paths| paths.len()), Ok(MAX_KNOWN_PATHS));
+    assert!(known_paths(&text(MAX_KNOWN_PATHS + 1), &pattern).is_err());
+}
+
+#[test]
+fn a_path_has_one_spelling_under_which_it_may_be_known() {
+    let cases = [
+        ("/a/b", None),
+        ("/a%2Bb", Some("/a+b")),
+        ("/a%2Fb/c", Some("/a%2Fb/c")),
+        ("/%E4%BD%A0", Some("/%E4%BD%A0")),
+        ("/%25", Some("/%25")),
+    ];
+    for (path, expected) in cases {
+        assert_eq!(canonical_path(path).as_deref(), expected, "{path}");
+    }
+}

@@ -1,0 +1,249 @@
+//! Prerendering: pages that are known beforehand (`params` of routes) are fetched before anybody asks.
+//!
+//! At the start the gateway is ready once they are there, or after `cache.prerender_deadline`; what failed is told, and rendered
+//! when somebody asks. Lists that come from an upstream are asked for again as often as the configuration says.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use evergate_cache::{Asked, Awaited, Lookup, Scheme, Waiter};
+use futures::stream::{self, StreamExt};
+use http::{HeaderMap, Method};
+use tokio::sync::watch;
+use tokio::time::{Instant, interval, sleep, timeout_at};
+use tracing::{info, warn};
+
+use crate::admission::{Admission, admit};
+use crate::config::KnownParams;
+use crate::failure::Failure;
+use crate::fetch::{self, Errand};
+use crate::gateway::Gateway;
+use crate::metrics::Prerendering;
+use crate::request::{BodyPresence, Protocol, Request};
+use crate::snapshot::{Route, RouteKind, Snapshot};
+use crate::target::Target;
+
+/// How often it is told how far it has come.
+const PROGRESS: Duration = Duration::from_secs(1);
+
+/// How many failures of one run are told one by one.
+const TOLD_FAILURES: usize = 20;
+
+/// How soon an upstream is asked again that could not list what there is, at most.
+const LIST_AGAIN: Duration = Duration::from_secs(10);
+
+/// How prerendering is done.
+#[derive(Clone, Copy, Debug)]
+pub struct Plan {
+    /// Pages at once.
+    pub concurrency: usize,
+    /// Longest time until the gateway is ready all the same.
+    pub deadline: Duration,
+}
+
+/// What came of it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Report {
+    /// Pages that were to be rendered.
+    pub pages: usize,
+    /// Those that are there.
+    pub rendered: usize,
+    /// Those that are not, because the handler failed or its answer is not kept.
+    pub failed: usize,
+}
+
+/// A page that is known beforehand.
+struct Page {
+    route: Arc<Route>,
+    path: String,
+}
+
+/// Renders what is known beforehand, until it is done or the deadline is reached.
+pub async fn at_start(gateway: &Arc<Gateway>, plan: Plan) -> Report {
+    let snapshot = gateway.snapshot.load_full();
+    if snapshot.routes.iter().all(|route| route.known.is_none()) {
+        return Report::default();
+    }
+    let deadline = Instant::now() + plan.deadline;
+    let mut pages = Vec::new();
+    for route in &snapshot.routes {
+        let listing = pages_of(gateway, route);
+        pages.extend(timeout_at(deadline, listing).await.unwrap_or_default());
+    }
+    let begun = Instant::now();
+    let report = render_all(gateway, &snapshot, pages, plan.concurrency, deadline).await;
+    let Report { pages, rendered, failed } = report;
+    let seconds = begun.elapsed().as_secs_f64();
+    let left = pages - rendered - failed;
+    if failed + left == 0 {
+        info!(pages, seconds, "prerendered");
+    } else {
+        warn!(pages, rendered, failed, left, seconds, "prerendered in part; the rest is rendered when somebody asks");
+    }
+    report
+}
+
+/// Asks for lists again as often as the configuration says, and renders what is new on them, until the gateway stops.
+pub fn keep_listing(gateway: &Arc<Gateway>, plan: Plan, stopping: &watch::Receiver<bool>) {
+    for route in &gateway.snapshot.load().routes {
+        let Some(KnownParams::Asked { every, .. }) = route.known.as_ref().map(|known| &known.source) else { continue };
+        let (gateway, route, every) = (Arc::clone(gateway), Arc::clone(route), *every);
+        let mut stopping = stopping.clone();
+        tokio::spawn(async move {
+            tokio::select! {
+                _ = stopping.wait_for(|stopping| *stopping) => {}
+                () = list_again(&gateway, &route, every, plan) => {}
+            }
+        });
+    }
+}
+
+async fn list_again(gateway: &Arc<Gateway>, route: &Arc<Route>, every: Option<Duration>, plan: Plan) {
+    loop {
+        let unknown = route.known.as_ref().is_some_and(|known| !known.is_listed());
+        match every {
+            // Until it is known what there is, nothing is answered: that is asked for sooner.
+            _ if unknown => sleep(every.unwrap_or(LIST_AGAIN).min(LIST_AGAIN)).await,
+            Some(every) => sleep(every).await,
+            None => return,
+        }
+        let snapshot = gateway.snapshot.load_full();
+        let pages = pages_of(gateway, route).await;
+        let deadline = Instant::now() + plan.deadline;
+        render_all(gateway, &snapshot, pages, plan.concurrency, deadline).await;
+    }
+}
+
+/// The pages of a route that are known beforehand. Where they come from its upstream it is asked now.
+async fn pages_of(gateway: &Gateway, route: &Arc<Route>) -> Vec<Page> {
+    let Some(known) = &route.known else { return Vec::new() };
+    let paths = match &known.source {
+        KnownParams::Listed(paths) => paths.clone(),
+        KnownParams::Asked { url, .. } => {
+            let listed = fetch::list(gateway, route, url).await.map_err(|error| error.to_string());
+            let learned = listed.and_then(|text| known.learn(&text).map_err(|expected| format!("expected {expected}")));
+            learned.unwrap_or_else(|problem| {
+                warn!(route = route.pattern, url, problem, "the parameters could not be listed");
+                Vec::new()
+            })
+        }
+    };
+    match route.kind {
+        RouteKind::Window(..) => paths.into_iter().map(|path| Page { route: Arc::clone(route), path }).collect(),
+        // What is not kept need not be rendered; what the handler decides about is asked for by those who want it.
+        RouteKind::Dynamic | RouteKind::Origin(_) => Vec::new(),
+    }
+}
+
+async fn render_all(
+    gateway: &Arc<Gateway>,
+    snapshot: &Arc<Snapshot>,
+    pages: Vec<Page>,
+    concurrency: usize,
+    deadline: Instant,
+) -> Report {
+    let mut report = Report { pages: pages.len(), ..Report::default() };
+    let rendering = stream::iter(pages).map(|page| async move {
+        let result = render(gateway, snapshot, &page).await;
+        (page, result)
+    });
+    let mut rendering = std::pin::pin!(rendering.buffer_unordered(concurrency));
+    let mut progress = interval(PROGRESS);
+    progress.reset();
+    loop {
+        let next = tokio::select! {
+            next = timeout_at(deadline, rendering.next()) => next,
+            _ = progress.tick() => {
+                let Report { pages, rendered, failed } = report;
+                info!(rendered, failed, pages, "prerendering");
+                continue;
+            }
+        };
+        match next {
+            Ok(Some((page, Ok(())))) => {
+                report.rendered += 1;
+                gateway.metrics.prerendered(&page.route.pattern, Prerendering::Rendered);
+            }
+            Ok(Some((page, Err(problem)))) => {
+                report.failed += 1;
+                gateway.metrics.prerendered(&page.route.pattern, Prerendering::Failed);
+                if report.failed <= TOLD_FAILURES {
+                    warn!(route = page.route.pattern, path = page.path, problem, "a page could not be prerendered");
+                }
+            }
+            Ok(None) | Err(_) => return report,
+        }
+    }
+}
+
+/// Sees to it that a page is there; otherwise why it is not.
+async fn render(gateway: &Arc<Gateway>, snapshot: &Arc<Snapshot>, page: &Page) -> Result<(), String> {
+    let request = nobodys_request(&page.path, snapshot);
+    let target = Target::parse(&page.path).map_err(|error| error.to_string())?;
+    let now = gateway.clock.now();
+    let Admission::Cached(selected) = admit(&request, &target, snapshot, now.wall) else {
+        return Err("a request for it is not answered from the cache".to_owned());
+    };
+    if !Arc::ptr_eq(selected.route, &page.route) {
+        return Err(format!("it belongs to the route {}", selected.route.pattern));
+    }
+    let mut key = Vec::with_capacity(256);
+    selected.key(request.scheme, snapshot).write(&mut key);
+    let asked = Asked { key: &key, request: &selected.fields, policy: selected.policy, demands: &selected.demands };
+    let waiter = match gateway.cache.lookup(&asked, now) {
+        // A refresh is for those who ask to begin.
+        Lookup::Hit { .. } | Lookup::Stale { .. } => return Ok(()),
+        Lookup::Collapsed { waiter, .. } => waiter,
+        Lookup::Miss { fill, .. } => {
+            let waiter = fill.waiter();
+            fetch::start(gateway, snapshot, fill, &selected, &request, Errand::Ahead);
+            waiter
+        }
+        Lookup::Pass(reason) => return Err(format!("the answer is not kept ({})", reason.as_str())),
+    };
+    wait(waiter).await?;
+    match gateway.cache.glance(&asked, gateway.clock.now()) {
+        Ok(_) => Ok(()),
+        Err(_) => Err("the answer is not kept (too-large)".to_owned()),
+    }
+}
+
+/// Waits for a page until it is whole.
+async fn wait(mut waiter: Waiter<Failure>) -> Result<(), String> {
+    loop {
+        return match waiter.wait().await {
+            Awaited::Interim(_) => continue,
+            Awaited::Streaming(streaming, mut reader) => {
+                loop {
+                    match reader.next().await {
+                        Ok(Some(_)) => {}
+                        Ok(None) => break,
+                        Err(_) => return Err("the answer broke off".to_owned()),
+                    }
+                }
+                let status = streaming.head().status;
+                if status.is_success() { Ok(()) } else { Err(format!("the handler answered with {status}")) }
+            }
+            Awaited::Renewed(..) => Ok(()),
+            Awaited::Declined(reason) => Err(format!("the answer is not kept ({})", reason.as_str())),
+            Awaited::Failed(failure) => Err(failure.explanation()),
+            Awaited::Crowded => Err(Failure::Crowded.explanation()),
+            Awaited::Abandoned | Awaited::Unrelated | Awaited::Alone(..) => Err(Failure::Abandoned.explanation()),
+        };
+    }
+}
+
+/// A request that nobody sends, for the first of the sites.
+fn nobodys_request(path: &str, snapshot: &Snapshot) -> Request {
+    Request {
+        method: Method::GET,
+        target: path.to_owned(),
+        authority: snapshot.hosts.first().cloned(),
+        headers: HeaderMap::new(),
+        body: BodyPresence::None,
+        keep_alive: false,
+        peer: None,
+        scheme: Scheme::Http,
+        protocol: Protocol::Http11,
+    }
+}

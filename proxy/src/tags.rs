@@ -1,0 +1,93 @@
+//! Tags that a route puts on its stored responses: those that Next.js implies by the path, the route's own, and those that the
+//! handler sends.
+
+use evergate_cache::Tags;
+use http::{HeaderMap, HeaderName};
+
+use crate::config::{Kind, Param, TagTemplate};
+use crate::target::decode;
+
+/// How the implied tags of Next.js begin.
+const IMPLIED: &str = "_N_T_";
+
+/// Fields in which handlers send tags, and what stands between two of them. Visitors do not see them.
+pub const TAG_FIELDS: [(HeaderName, char); 3] = [
+    (HeaderName::from_static("cache-tag"), ','),
+    (HeaderName::from_static("surrogate-key"), ' '),
+    (HeaderName::from_static("x-next-cache-tags"), ','),
+];
+
+/// What a route says of tags.
+#[derive(Debug)]
+pub struct Tagger {
+    /// The page in the words of Next.js: `/items/[slug]/route`.
+    page: String,
+    own: Vec<TagTemplate>,
+}
+
+impl Tagger {
+    /// The tags of a route with this pattern.
+    pub fn new(pattern: &str, kind: Kind, own: Vec<TagTemplate>) -> Tagger {
+        let file = match kind {
+            Kind::Handler => "route",
+            Kind::Page => "page",
+        };
+        Tagger { page: format!("{}/{file}", pattern.trim_end_matches('/')), own }
+    }
+
+    /// The tags of the response at `path`, in normal form: implied ones, the route's own, and those that were sent.
+    pub fn tags(&self, path: &str, params: &[(String, Param)], sent: &[String]) -> Tags {
+        let implied = implied(&self.page, &pathname(path));
+        let own: Vec<String> = self.own.iter().map(|template| template.fill(params)).collect();
+        Tags::new(implied.iter().chain(&own).chain(sent).map(String::as_str))
+    }
+}
+
+/// The tags that a handler sends with an answer.
+pub fn sent(fields: &HeaderMap) -> Vec<String> {
+    let of_field = |(name, between): &(HeaderName, char)| {
+        let lines: Vec<&[u8]> = fields.get_all(name).iter().map(http::HeaderValue::as_bytes).collect();
+        let text = String::from_utf8_lossy(&lines.join(&u8::try_from(*between).unwrap_or(b','))).into_owned();
+        text.split(*between).map(str::trim).filter(|tag| !tag.is_empty()).map(str::to_owned).collect::<Vec<_>>()
+    };
+    TAG_FIELDS.iter().flat_map(of_field).collect()
+}
+
+/// The tags that Next.js gives a page (`getImplicitTags` of Next.js 16): a layout at each level, the page, and the path.
+fn implied(page: &str, pathname: &str) -> Vec<String> {
+    let mut tags = vec![format!("{IMPLIED}/layout")];
+    let mut add = |tag: String| {
+        let tag = format!("{IMPLIED}{tag}");
+        if !tags.contains(&tag) {
+            tags.push(tag);
+        }
+    };
+    if page.starts_with('/') {
+        let ends = page.match_indices('/').map(|(at, _)| at).skip(1).chain([page.len()]);
+        for level in ends.map(|end| &page[..end]) {
+            match level {
+                page if page.ends_with("/page") || page.ends_with("/route") => add(page.to_owned()),
+                level if level.ends_with('/') => add(format!("{level}layout")),
+                level => add(format!("{level}/layout")),
+            }
+        }
+    }
+    if !pathname.is_empty() {
+        add(pathname.to_owned());
+    }
+    match pathname {
+        "/" => add("/index".to_owned()),
+        "/index" => add("/".to_owned()),
+        _ => {}
+    }
+    tags
+}
+
+/// A path as people write it: decoded, but for slashes inside a segment.
+fn pathname(path: &str) -> String {
+    let segments: Vec<String> = path.split('/').map(|segment| decode(segment).replace('/', "%2F")).collect();
+    segments.join("/")
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,72 @@
+//! The tags of a response, by its path, its route and its handler.
+
+use http::{HeaderMap, HeaderName, HeaderValue};
+use serde_json::Value;
+
+use super::{Tagger, implied, pathname, sent};
+use crate::config::{Kind, Param};
+
+#[test]
+fn next_implies_tags_by_page_and_path() {
+    let rows: Value = serde_json::from_str(include_str!("../../../tests/vectors/implicit_tags.json")).unwrap();
+    let rows = rows.as_array().unwrap();
+    assert!(rows.len() >= 7, "the rows are there");
+    for row in rows {
+        let text = |name: &str| row["input"][name].as_str().unwrap();
+        let expected: Vec<&str> = row["expect"].as_array().unwrap().iter().map(|tag| tag.as_str().unwrap()).collect();
+        assert_eq!(implied(text("page"), text("pathname")), expected, "{row}");
+    }
+}
+
+#[test]
+fn a_route_names_its_page_as_next_does() {
+    let tags = |pattern: &str, kind, path: &str| {
+        let tags = Tagger::new(pattern, kind, Vec::new()).tags(path, &[], &[]);
+        tags.iter().map(str::to_owned).collect::<Vec<_>>()
+    };
+    assert_eq!(tags("/", Kind::Handler, "/"), ["_N_T_/layout", "_N_T_/route", "_N_T_/", "_N_T_/index"]);
+    assert_eq!(
+        tags("/about", Kind::Page, "/about"),
+        ["_N_T_/layout", "_N_T_/about/layout", "_N_T_/about/page", "_N_T_/about"]
+    );
+    let expected =
+        ["_N_T_/layout", "_N_T_/a/layout", "_N_T_/a/[b]/layout", "_N_T_/a/[b]/route", "_N_T_/a/\u{4f60} %2F"];
+    assert_eq!(tags("/a/[b]", Kind::Handler, "/a/%E4%BD%A0%20%2F"), expected);
+}
+
+#[test]
+fn a_path_is_written_as_people_write_it() {
+    let cases = [("/", "/"), ("/a/b", "/a/b"), ("/a%20b", "/a b"), ("/a%2Fb", "/a%2Fb"), ("/%C3%A9/x", "/\u{e9}/x")];
+    for (path, expected) in cases {
+        assert_eq!(pathname(path), expected);
+    }
+}
+
+#[test]
+fn handlers_send_tags_in_three_fields() {
+    let mut fields = HeaderMap::new();
+    for (name, value) in [
+        ("cache-tag", "posts, item:a,,"),
+        ("cache-tag", "second"),
+        ("surrogate-key", "key1  key2"),
+        ("x-next-cache-tags", "_N_T_/layout,_N_T_/posts"),
+        ("x-other", "no"),
+    ] {
+        fields.append(HeaderName::from_static(name), HeaderValue::from_static(value));
+    }
+    let expected = ["posts", "item:a", "second", "key1", "key2", "_N_T_/layout", "_N_T_/posts"];
+    assert_eq!(sent(&fields), expected);
+}
+
+#[test]
+fn parameters_are_filled_in() {
+    let settings = "upstreams: { demo: { builtin: demo } }
+routes: [{ path: '/shop/[tag]/[...rest]', revalidate: 1, tags: [shop, 'tag:{tag}', '{tag}-{rest}!'] }]";
+    let config = crate::config::parse(settings, "config.yaml", &|_: &str| None).unwrap();
+    let params = [
+        ("tag".to_owned(), Param::One("a b".to_owned())),
+        ("rest".to_owned(), Param::Many(vec!["x".to_owned(), "y".to_owned()])),
+    ];
+    let filled: Vec<String> = config.routes[0].tags.iter().map(|template| template.fill(&params)).collect();
+    assert_eq!(filled, ["shop", "tag:a b", "a b-x/y!"]);
+}

@@ -1,0 +1,81 @@
+//! Tags of what is stored: implied by the path as in Next.js, the route's own, and those that the handler sends; `/explain` shows them.
+
+use evergate_tests::{Gateway, Origin, Reply, get, until};
+
+async fn tags(gateway: &Gateway, target: &str) -> Vec<String> {
+    let told = get(gateway.admin(), &format!("/explain?url={target}")).await.json();
+    let tags = told["stored"]["tags"].as_array().unwrap_or_else(|| panic!("{target} is stored: {told}"));
+    tags.iter().map(|tag| tag.as_str().unwrap_or_default().to_owned()).collect()
+}
+
+#[tokio::test]
+async fn what_is_stored_carries_its_tags() {
+    let origin = Origin::start().await;
+    origin.on("/*", |_| Reply::ok("page").header("cache-control", "max-age=60").header("cache-tag", "word"));
+    origin.on("/items/*", |_| {
+        Reply::ok("item")
+            .header("cache-tag", "posts, handler")
+            .header("surrogate-key", "one two")
+            .header("x-next-cache-tags", "_N_T_/layout,_N_T_/extra")
+    });
+    let routes = "
+- { path: '/items/[slug]', revalidate: 1h, tags: [posts, 'item:{slug}'] }
+- { path: /about, revalidate: 1h, kind: page }
+- { path: /word, revalidate: origin }
+- { path: '/deep/[...rest]', revalidate: 1h, tags: ['deep:{rest}'] }
+- { path: /, revalidate: 1h }";
+    let gateway = Gateway::simple(&origin, routes).await;
+    for target in ["/items/a%20b", "/about", "/word", "/deep/x/y", "/"] {
+        let answer = get(gateway.address(), target).await;
+        assert_eq!(answer.status, 200);
+        for name in ["cache-tag", "surrogate-key", "x-next-cache-tags"] {
+            assert_eq!(answer.header(name), None, "{target}: visitors do not see {name}");
+        }
+    }
+    let item = [
+        "_N_T_/layout",
+        "_N_T_/items/layout",
+        "_N_T_/items/[slug]/layout",
+        "_N_T_/items/[slug]/route",
+        "_N_T_/items/a b",
+        "posts",
+        "item:a b",
+        "handler",
+        "one",
+        "two",
+        "_N_T_/extra",
+    ];
+    assert_eq!(tags(&gateway, "/items/a%2520b").await, item);
+    assert_eq!(
+        tags(&gateway, "/about").await,
+        ["_N_T_/layout", "_N_T_/about/layout", "_N_T_/about/page", "_N_T_/about", "word"]
+    );
+    assert_eq!(
+        tags(&gateway, "/word").await,
+        ["_N_T_/layout", "_N_T_/word/layout", "_N_T_/word/route", "_N_T_/word", "word"]
+    );
+    assert!(tags(&gateway, "/deep/x/y").await.contains(&"deep:x/y".to_owned()));
+    let root = ["_N_T_/layout", "_N_T_/route", "_N_T_/", "_N_T_/index", "word"];
+    assert_eq!(tags(&gateway, "/").await, root);
+}
+
+#[tokio::test]
+async fn a_304_keeps_the_tags_unless_it_brings_others() {
+    let origin = Origin::start().await;
+    origin.on_counted("/a", |_, run| match run {
+        1 => Reply::ok("one").header("etag", "\"1\"").header("cache-tag", "first"),
+        2 => Reply::ok("").status(304).header("etag", "\"1\""),
+        _ => Reply::ok("").status(304).header("etag", "\"1\"").header("cache-tag", "second"),
+    });
+    let gateway = Gateway::simple(&origin, "- { path: /a, revalidate: 100ms }").await;
+    assert_eq!(get(gateway.address(), "/a").await.text(), "one");
+    assert!(tags(&gateway, "/a").await.contains(&"first".to_owned()));
+    for (runs, tag) in [(2, "first"), (3, "second")] {
+        until("it is confirmed", async || {
+            get(gateway.address(), "/a").await;
+            origin.count("/a") >= runs
+        })
+        .await;
+        until("its tags are known", async || tags(&gateway, "/a").await.contains(&tag.to_owned())).await;
+    }
+}
