@@ -90,13 +90,10 @@ fn is_for_the_router(fetch: &Fetch, head: &ResponseHead) -> bool {
         Kind::Handler => false,
         Kind::Page => {
             let is_component = |value: &HeaderValue| value.as_bytes().starts_with(b"text/x-component");
-            head.fields.get(&CONTENT_TYPE).is_some_and(is_component) && fetch.request.field(&RSC) != Some(&RSC_WANTED)
+            head.fields.get(&CONTENT_TYPE).is_some_and(is_component) && fetch.request.field(&RSC).is_none()
         }
     }
 }
-
-/// How the router of Next.js asks for what it understands.
-const RSC_WANTED: HeaderValue = HeaderValue::from_static("1");
 
 /// The handler says that the old response is still good, which counts only where it was asked.
 async fn not_modified(fetch: &Fetch, fill: Fill<Failure>, answered: Answered) -> Revalidation {
