@@ -8,6 +8,7 @@
 mod pages;
 mod server;
 mod stale;
+mod vectors;
 
 use std::cell::RefCell;
 use std::net::SocketAddr;
