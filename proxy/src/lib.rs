@@ -37,6 +37,7 @@ pub mod prerender;
 pub mod request;
 pub mod respond;
 pub mod routes;
+pub mod rules;
 pub mod serve;
 pub mod server;
 pub mod snapshot;

@@ -1,0 +1,224 @@
+//! Rules: the "proxy file". What the operator wants of requests by their path, fields, query and host: redirects, answers,
+//! rewrites, and header fields that are changed on the way.
+//!
+//! This module owns patterns (`pattern`, by `syntax`, `dialect` and `engine`), conditions (`condition`), which together are
+//! matchers (`matcher`); what they capture (`captured`) and where that is put in (`destination`, `template`, `fields`). It
+//! refuses to know the file that rules are written in, routes, the cache and sockets: a request's head comes in, and what the
+//! rules make of it goes out. Begin with [`Rules::judge`].
+
+mod captured;
+mod condition;
+mod destination;
+mod dialect;
+mod engine;
+mod fields;
+mod matcher;
+mod path_form;
+mod pattern;
+mod syntax;
+mod template;
+#[cfg(test)]
+mod tests;
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use http::{HeaderName, HeaderValue, StatusCode};
+
+use crate::target::Target;
+use captured::Captured;
+use matcher::Forms;
+
+pub use condition::{Condition, Subject, What};
+pub use destination::{Destination, Reach, Unbuildable};
+pub use engine::{Case, Undecided};
+pub use fields::{Changes, Direction, FieldRules, Lines, Verb, may};
+pub use matcher::{Alternative, Matcher, Names};
+pub use pattern::{LONGEST_PATTERN, PathPattern};
+pub use syntax::PatternError;
+pub use template::Template;
+
+/// Most rewrites of one request.
+pub const MOST_REWRITES: usize = 8;
+
+/// One entry of the section `proxy`.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Rule {
+    /// Which requests it is about.
+    pub matcher: Matcher,
+    /// What becomes of them.
+    pub action: Action,
+    /// What changes of the request's fields.
+    pub request: FieldRules,
+    /// What changes of the answer's fields.
+    pub response: FieldRules,
+}
+
+/// What becomes of a request that a rule is about.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub enum Action {
+    /// It goes on.
+    #[default]
+    GoOn,
+    /// It is told to ask elsewhere.
+    Redirect(Destination, StatusCode),
+    /// It goes on under another target.
+    Rewrite(Destination),
+    /// It is answered.
+    Respond(Answer),
+}
+
+/// An answer that the operator has written.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Answer {
+    /// Its status.
+    pub status: StatusCode,
+    /// Its fields.
+    pub fields: Vec<(Template, Template)>,
+    /// Its body.
+    pub body: Bytes,
+}
+
+/// The rules of a configuration, in the order of the file.
+#[derive(Clone, Debug, Default)]
+pub struct Rules {
+    list: Arc<[Rule]>,
+    /// What those that are about everything change of answers: also of those to requests that could not be read.
+    everywhere: Changes,
+}
+
+/// What the rules make of one request.
+#[derive(Debug, Default)]
+pub struct Judgement {
+    /// Its target, where a rule has rewritten it, in normal form.
+    pub target: Option<String>,
+    /// What changes of its fields.
+    pub request: Changes,
+    /// What changes of its answer's fields.
+    pub response: Changes,
+    /// Its answer, when the rules end it.
+    pub end: Option<End>,
+}
+
+/// How rules end a request.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum End {
+    /// It is told to ask elsewhere.
+    Redirect(StatusCode, HeaderValue),
+    /// It is answered.
+    Respond(StatusCode, Vec<(HeaderName, HeaderValue)>, Bytes),
+    /// It cannot be answered by the rules.
+    Failed(Failed),
+}
+
+/// Why the rules cannot say what becomes of a request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Failed {
+    /// A pattern did not come to an end in time.
+    #[error(transparent)]
+    Undecided(#[from] Undecided),
+    /// A target cannot be made of the request.
+    #[error(transparent)]
+    Unbuildable(#[from] Unbuildable),
+    /// More than [`MOST_REWRITES`] rewrites follow each other.
+    #[error("more than {MOST_REWRITES} rewrites follow each other")]
+    Endless,
+}
+
+/// How far the rules may go.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Power {
+    /// All the way.
+    Full,
+    /// Only the answer's fields are theirs: it is known already that the gateway answers.
+    AnswersFields,
+}
+
+impl Rules {
+    /// Rules in this order.
+    pub fn new(list: Vec<Rule>) -> Rules {
+        let mut everywhere = Changes::default();
+        for rule in list.iter().filter(|rule| rule.matcher.fits_everything()) {
+            rule.response.resolve(&Captured::default(), Direction::Response, &mut everywhere);
+        }
+        Rules { list: list.into(), everywhere }
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.list.is_empty()
+    }
+
+    /// What changes of the answers to requests of which not even the target could be read.
+    pub fn everywhere(&self) -> &Changes {
+        &self.everywhere
+    }
+
+    /// What the rules make of a request, from the first to the last. Only a rewrite sees what earlier rewrites made of the
+    /// target; the first redirect or answer ends the request, and of later rules only the answer's fields count.
+    pub fn judge(&self, subject: &Subject<'_>, power: Power) -> Judgement {
+        let mut judgement = Judgement::default();
+        if let Err(failed) = self.try_judge(subject, power, &mut judgement) {
+            // What cannot be judged keeps of the answer's fields what no matcher has a part in.
+            judgement =
+                Judgement { response: self.everywhere.clone(), end: Some(End::Failed(failed)), ..Judgement::default() };
+        }
+        judgement
+    }
+
+    fn try_judge(&self, subject: &Subject<'_>, power: Power, judgement: &mut Judgement) -> Result<(), Failed> {
+        let forms = Forms::new(subject.path);
+        let mut rewrites = 0;
+        for rule in self.list.iter() {
+            let going_on = power == Power::Full && judgement.end.is_none();
+            if !going_on && rule.response.is_empty() {
+                continue;
+            }
+            let rewritten = judgement.target.as_deref().filter(|_| matches!(rule.action, Action::Rewrite(_)));
+            let (captured, query) = match rewritten {
+                None => (rule.matcher.captures(subject, &forms)?, subject.query),
+                Some(target) => {
+                    let (path, query) =
+                        target.split_once('?').map_or((target, None), |(path, query)| (path, Some(query)));
+                    let now = Subject { path, query, ..*subject };
+                    (rule.matcher.captures(&now, &Forms::new(path))?, query)
+                }
+            };
+            let Some(captured) = captured else { continue };
+            rule.response.resolve(&captured, Direction::Response, &mut judgement.response);
+            if !going_on {
+                continue;
+            }
+            rule.request.resolve(&captured, Direction::Request, &mut judgement.request);
+            match &rule.action {
+                Action::GoOn => {}
+                Action::Redirect(to, status) => {
+                    let location = to.build(&captured, query)?;
+                    let location = HeaderValue::try_from(location).map_err(|_| Unbuildable)?;
+                    judgement.end = Some(End::Redirect(*status, location));
+                }
+                Action::Rewrite(_) if rewrites == MOST_REWRITES => return Err(Failed::Endless),
+                Action::Rewrite(to) => {
+                    rewrites += 1;
+                    let target = normal(&to.build(&captured, query)?)?;
+                    judgement.target = Some(target);
+                }
+                Action::Respond(answer) => judgement.end = Some(answer.render(&captured)),
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Answer {
+    fn render(&self, captured: &Captured) -> End {
+        let line = |(name, value): &(Template, Template)| fields::rendered(name, value, captured, Direction::Response);
+        End::Respond(self.status, self.fields.iter().filter_map(line).collect(), self.body.clone())
+    }
+}
+
+/// A target that a rule has made, in normal form.
+fn normal(target: &str) -> Result<String, Unbuildable> {
+    let target = Target::parse(target).map_err(|_| Unbuildable)?;
+    Ok(target.without_repeated_slashes().unwrap_or_else(|| target.forwarded()))
+}

@@ -1,0 +1,241 @@
+//! Header fields that rules set, append and remove: what the operator writes, and what becomes of it for one message.
+
+use evergate_cache::Fields;
+use http::header::{
+    CONTENT_ENCODING, CONTENT_LANGUAGE, CONTENT_TYPE, LAST_MODIFIED, PROXY_AUTHENTICATE, SET_COOKIE, VARY,
+    WWW_AUTHENTICATE,
+};
+use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
+
+use super::captured::Captured;
+use super::template::Template;
+use crate::forwarded::for_the_gateway_alone;
+
+/// Which message fields are changed of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Direction {
+    /// The request, on its way to a handler.
+    Request,
+    /// The answer, on its way to the visitor.
+    Response,
+}
+
+/// What is done to a field.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Verb {
+    /// A value is given.
+    Write,
+    /// It is taken away.
+    Remove,
+}
+
+/// What the operator wants of the fields of a message.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct FieldRules {
+    /// Fields that are taken away, first.
+    pub remove: Vec<HeaderName>,
+    /// Fields that take the place of those of their name.
+    pub set: Vec<(Template, Template)>,
+    /// Lines that are added.
+    pub append: Vec<(Template, Template)>,
+}
+
+/// What is done to the fields of one message, in this order.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Changes(Vec<Change>);
+
+/// A message's fields, in one of the shapes that they come in.
+pub trait Lines {
+    /// Whether there is a line of this name with this value.
+    fn has(&self, name: &HeaderName, value: &HeaderValue) -> bool;
+
+    /// Takes away every line of this name.
+    fn take_away(&mut self, name: &HeaderName);
+
+    /// Adds a line.
+    fn add(&mut self, name: &HeaderName, value: &HeaderValue);
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Change {
+    Remove(HeaderName),
+    Set(HeaderName, HeaderValue),
+    Append(HeaderName, HeaderValue),
+}
+
+/// Fields of which a message may have several that mean different things: a rule's stand beside the handler's, as in Next.js.
+const ADDED: [HeaderName; 4] = [SET_COOKIE, VARY, WWW_AUTHENTICATE, PROXY_AUTHENTICATE];
+
+/// Fields that describe a body, of which a 304 has none (RFC 9110 section 15.4.5).
+const OF_THE_BODY: [HeaderName; 5] =
+    [CONTENT_TYPE, CONTENT_LANGUAGE, CONTENT_ENCODING, LAST_MODIFIED, HeaderName::from_static("content-disposition")];
+
+/// Fields of the connection (RFC 9110 section 7.6.1), and of the message's own form.
+const OF_THE_MESSAGE: [&str; 10] = [
+    "connection",
+    "keep-alive",
+    "proxy-connection",
+    "te",
+    "trailer",
+    "transfer-encoding",
+    "upgrade",
+    "content-length",
+    "http2-settings",
+    "proxy-authorization",
+];
+
+/// Fields of requests that say who is asked for what, which the gateway itself heeds or writes.
+const OF_THE_REQUEST: [&str; 11] = [
+    "host",
+    "expect",
+    "content-encoding",
+    "range",
+    "if-range",
+    "if-match",
+    "if-none-match",
+    "if-modified-since",
+    "if-unmodified-since",
+    "via",
+    "surrogate-capability",
+];
+
+/// Fields of answers that say how the bytes came to be what they are, which only the gateway and the handler know.
+const OF_THE_RESPONSE: [&str; 5] = ["age", "date", "content-encoding", "content-range", "via"];
+
+/// What the gateway says of itself. It may be withheld, but nobody else says it.
+const OF_THE_GATEWAY: [&str; 2] = ["cache-status", "x-cache"];
+
+/// Whether rules may do this to a field.
+pub fn may(verb: Verb, name: &HeaderName, direction: Direction) -> bool {
+    let text = name.as_str();
+    if OF_THE_MESSAGE.contains(&text) {
+        return false;
+    }
+    match (direction, verb) {
+        (Direction::Request, Verb::Write | Verb::Remove) => {
+            !OF_THE_REQUEST.contains(&text) && !for_the_gateway_alone(name)
+        }
+        (Direction::Response, Verb::Write) => !OF_THE_RESPONSE.contains(&text) && !OF_THE_GATEWAY.contains(&text),
+        (Direction::Response, Verb::Remove) => !OF_THE_RESPONSE.contains(&text),
+    }
+}
+
+impl FieldRules {
+    /// Whether nothing is wanted.
+    pub fn is_empty(&self) -> bool {
+        self.remove.is_empty() && self.set.is_empty() && self.append.is_empty()
+    }
+
+    /// What that means for one message.
+    pub(super) fn resolve(&self, captured: &Captured, direction: Direction, changes: &mut Changes) {
+        changes.0.extend(self.remove.iter().cloned().map(Change::Remove));
+        let line = |name: &Template, value: &Template| rendered(name, value, captured, direction);
+        let set = self.set.iter().filter_map(|(name, value)| line(name, value));
+        changes.0.extend(set.map(|(name, value)| match direction {
+            Direction::Response if ADDED.contains(&name) => Change::Append(name, value),
+            Direction::Request | Direction::Response => Change::Set(name, value),
+        }));
+        let append = self.append.iter().filter_map(|(name, value)| line(name, value));
+        changes.0.extend(append.map(|(name, value)| Change::Append(name, value)));
+    }
+}
+
+/// A line of a rule for one message. A name or value that what was captured makes impossible is left out.
+pub(super) fn rendered(
+    name: &Template,
+    value: &Template,
+    captured: &Captured,
+    direction: Direction,
+) -> Option<(HeaderName, HeaderValue)> {
+    let name = HeaderName::from_bytes(name.render(captured).as_bytes()).ok()?;
+    let value = HeaderValue::from_bytes(value.render(captured).trim().as_bytes()).ok()?;
+    may(Verb::Write, &name, direction).then_some((name, value))
+}
+
+impl Changes {
+    /// None.
+    pub const NONE: &'static Changes = &Changes(Vec::new());
+
+    /// Whether nothing changes.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// Whether something is done to fields of this name.
+    pub fn concern(&self, wanted: &HeaderName) -> bool {
+        self.0.iter().any(|change| match change {
+            Change::Remove(name) | Change::Set(name, _) | Change::Append(name, _) => name == wanted,
+        })
+    }
+
+    /// Makes them to the fields of a request.
+    pub fn apply(&self, lines: &mut impl Lines) {
+        for change in &self.0 {
+            change.apply(lines);
+        }
+    }
+
+    /// Makes them to the fields of an answer with this status. A confirmation gets no fields of a body that it has not.
+    pub fn apply_to_answer(&self, lines: &mut impl Lines, status: StatusCode) {
+        for change in &self.0 {
+            let written = match change {
+                Change::Remove(_) => None,
+                Change::Set(name, _) | Change::Append(name, _) => Some(name),
+            };
+            if status != StatusCode::NOT_MODIFIED || written.is_none_or(|name| !OF_THE_BODY.contains(name)) {
+                change.apply(lines);
+            }
+        }
+    }
+
+    /// The names of fields that no visitor has a say in any more.
+    pub fn decided(&self) -> impl Iterator<Item = &HeaderName> {
+        self.0.iter().filter_map(|change| match change {
+            Change::Remove(name) | Change::Set(name, _) => Some(name),
+            Change::Append(..) => None,
+        })
+    }
+}
+
+impl Change {
+    fn apply(&self, lines: &mut impl Lines) {
+        match self {
+            Change::Remove(name) => lines.take_away(name),
+            Change::Set(name, value) => {
+                lines.take_away(name);
+                lines.add(name, value);
+            }
+            // A list that names the same twice says nothing more.
+            Change::Append(name, value) if *name == VARY && lines.has(name, value) => {}
+            Change::Append(name, value) => lines.add(name, value),
+        }
+    }
+}
+
+impl Lines for Fields {
+    fn has(&self, name: &HeaderName, value: &HeaderValue) -> bool {
+        self.get_all(name).any(|known| known == value)
+    }
+
+    fn take_away(&mut self, name: &HeaderName) {
+        self.remove(name);
+    }
+
+    fn add(&mut self, name: &HeaderName, value: &HeaderValue) {
+        self.append(name.clone(), value.clone());
+    }
+}
+
+impl Lines for HeaderMap {
+    fn has(&self, name: &HeaderName, value: &HeaderValue) -> bool {
+        self.get_all(name).iter().any(|known| known == value)
+    }
+
+    fn take_away(&mut self, name: &HeaderName) {
+        self.remove(name);
+    }
+
+    fn add(&mut self, name: &HeaderName, value: &HeaderValue) {
+        self.append(name.clone(), value.clone());
+    }
+}

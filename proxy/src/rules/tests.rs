@@ -1,0 +1,5 @@
+//! Rules as tables: a pattern, a path, what is captured; a request, what becomes of it.
+
+mod patterns;
+mod requests;
+mod vectors;
