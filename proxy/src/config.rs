@@ -15,11 +15,14 @@ mod expand;
 mod lines;
 mod listener;
 mod log;
+mod matcher;
+mod message;
 mod methods;
 mod node;
 mod params;
 mod pattern;
 mod problem;
+mod proxy;
 mod quantity;
 mod query;
 mod route;
@@ -43,6 +46,8 @@ use quantity::{choice, count_up_to};
 use route::Surroundings;
 use section::{Section, words};
 use table::clashes;
+
+use crate::rules::Rule;
 
 pub use cache::CacheSettings;
 pub use listener::{Admin, Listen};
@@ -87,6 +92,8 @@ pub struct Config {
     pub default_upstream: UpstreamId,
     /// The routes, in the order of the file; `defaults` are already merged into each of them.
     pub routes: Vec<Route>,
+    /// The "proxy file", in the order of the file: redirects, answers, rewrites, and changed header fields.
+    pub proxy: Vec<Rule>,
 }
 
 /// What happens to a path that ends in a slash.
@@ -275,6 +282,7 @@ impl Config {
             unmatched: section.read("unmatched", report, |node| choice(node, &unmatched)).unwrap_or_default(),
             default_upstream,
             routes,
+            proxy: proxy::read_all(section.get("proxy"), report),
         }
     }
 }
@@ -389,6 +397,7 @@ const KEYS: &[&str] = &[
     "defaults",
     "unmatched",
     "routes",
+    "proxy",
 ];
 
 const HOSTS: &str = "a list of names of hosts (`[acme.com]`, or `[]` for any)";

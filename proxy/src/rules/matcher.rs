@@ -23,11 +23,23 @@ pub struct Alternative {
     pub missing: Vec<Condition>,
 }
 
-/// The names that a matcher captures.
-#[derive(Clone, Debug, Default)]
-pub struct Names(Vec<Vec<String>>);
+/// The names that a matcher captures: those of each alternative.
+#[derive(Clone, Debug)]
+pub struct Names(Vec<Vec<String>>, Knowledge);
+
+/// Whether it is known what is captured.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Knowledge {
+    Known,
+    Unknown,
+}
 
 impl Names {
+    /// Those of a matcher that could not be read: any may be among them.
+    pub fn unknown() -> Names {
+        Names(Vec::new(), Knowledge::Unknown)
+    }
+
     /// Whether some alternative captures `name`.
     pub(super) fn known(&self, name: &str) -> bool {
         self.0.iter().any(|names| names.iter().any(|known| known == name))
@@ -35,11 +47,12 @@ impl Names {
 
     /// Whether every alternative captures `name`.
     pub(super) fn certain(&self, name: &str) -> bool {
-        !self.0.is_empty() && self.0.iter().all(|names| names.iter().any(|known| known == name))
+        let all = || self.0.iter().all(|names| names.iter().any(|known| known == name));
+        self.1 == Knowledge::Unknown || !self.0.is_empty() && all()
     }
 
     /// Every name that some alternative captures.
-    pub(super) fn all(&self) -> Vec<&str> {
+    pub(crate) fn all(&self) -> Vec<&str> {
         let mut all: Vec<&str> = self.0.iter().flatten().map(String::as_str).collect();
         all.sort_unstable();
         all.dedup();
@@ -59,7 +72,7 @@ impl Matcher {
             let of_path = one.source.iter().flat_map(PathPattern::names);
             of_path.chain(one.has.iter().flat_map(Condition::names)).map(str::to_owned).collect()
         };
-        Names(self.0.iter().map(names).collect())
+        Names(self.0.iter().map(names).collect(), Knowledge::Known)
     }
 
     /// Whether it fits every request, whatever it is.
