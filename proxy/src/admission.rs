@@ -16,6 +16,7 @@ use crate::passage::{Leash, Naming, Passage};
 use crate::request::{BodyPresence, Protocol, Request};
 use crate::respond::Notice;
 use crate::routes::Matched;
+use crate::rules::Ruled;
 use crate::snapshot::{Demanding, Route, RouteKind, Snapshot, Told};
 use crate::target::{Target, decode};
 use crate::upstream::Upstream;
@@ -161,7 +162,7 @@ pub(crate) fn site(request: &Request, snapshot: &Snapshot) -> Result<Option<Stri
 }
 
 /// Where the page is when the target is not its one name.
-fn canonical_location(target: &Target<'_>, snapshot: &Snapshot) -> Option<String> {
+pub(crate) fn canonical_location(target: &Target<'_>, snapshot: &Snapshot) -> Option<String> {
     if let Some(location) = target.without_repeated_slashes() {
         return Some(location);
     }
@@ -278,6 +279,7 @@ fn passage(
         naming: Naming::Visitors,
         date: Arc::default(),
         cut: Arc::default(),
+        ruled: Ruled::default(),
         first_step,
         leash: Leash::new(first_step + timeouts.connect, None),
     }

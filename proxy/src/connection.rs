@@ -27,7 +27,7 @@ use crate::outcome::{Answered, Outcome};
 use crate::pass::{PassThrough, pass};
 use crate::passage::Passage;
 use crate::request::{BodyPresence, HOST_FIELD, Protocol, Request};
-use crate::respond::Notice;
+use crate::respond::{Amended, Notice};
 use crate::serve::{Served, serve};
 use framing::Message;
 use head::{BodyFraming, RequestHead};
@@ -144,9 +144,10 @@ impl Connections {
         mut transport: Box<Transport>,
         message: Message,
         passage: Passage,
-        request: Request,
+        mut request: Request,
         shutdown: &ShutdownWatch,
     ) -> Option<Box<Transport>> {
+        passage.ruled.change(&mut request.headers);
         transport.lend(message, request.wants_upgrade(), &passage);
         let session = ServerSession::new_http1(transport);
         let (stream, _) = pass(&self.proxy, session, Arc::new((passage, request)), shutdown).await?.consume();
@@ -162,7 +163,8 @@ impl Connections {
         let outcome = Outcome::Answered(Answered::Refused);
         let mut scratch = Scratch::default();
         let mut responder = Http1Responder::new(transport, &mut scratch, &request, false);
-        let sent = notice.send(&mut responder, &outcome).await;
+        let snapshot = self.gateway.snapshot.load_full();
+        let sent = notice.send(&mut Amended::new(&mut responder, snapshot.rules.everywhere()), &outcome).await;
         let bytes = responder.sent();
         observe_refusal(&self.gateway, &request, sent.ok().map(|()| status), explanation, bytes, now);
         transport.finish_writing().await;

@@ -1,7 +1,8 @@
 //! The machinery of the Evergate gateway: connections, the proxy framework, configuration, routes, handler services, admin
 //! listener, metrics, command line. What may be kept and for how long is the knowledge of `evergate-cache`.
 //!
-//! A request comes in by [`connection`], which reads its head by the letter; [`serve`] answers it, from the cache where
+//! A request comes in by [`connection`], which reads its head by the letter; [`rules`] say what becomes of it before it meets
+//! a route, and [`ruling`] what that means for who serves it; [`serve`] answers it, from the cache where
 //! [`admission`] lets it; [`fetch`] asks handlers and fills what is missing; what the cache has no part in goes through
 //! [`pass`], with [`effects`] on what is stored. [`forwarded`] says which of a visitor's fields a handler may see, [`compress`]
 //! codes what is stored. [`prerender`] fetches before anybody asks. [`outcome`] names what happened, and [`observe`] tells it.
@@ -38,6 +39,7 @@ pub mod request;
 pub mod respond;
 pub mod routes;
 pub mod rules;
+pub mod ruling;
 pub mod serve;
 pub mod server;
 pub mod snapshot;

@@ -210,6 +210,12 @@ pub enum Answered {
     Options,
     /// A request that wants what is stored or nothing, and nothing is (504).
     NotCached,
+    /// A redirect that a rule says.
+    RuleRedirect,
+    /// An answer that a rule gives.
+    RuleRespond,
+    /// A request of which the rules cannot say what becomes.
+    RuleFailed,
 }
 
 impl Answered {
@@ -224,6 +230,9 @@ impl Answered {
             Answered::MethodNotAllowed => "method-not-allowed",
             Answered::Options => "options",
             Answered::NotCached => "only-if-cached",
+            Answered::RuleRedirect => "rule-redirect",
+            Answered::RuleRespond => "rule-respond",
+            Answered::RuleFailed => "rule-failed",
         }
     }
 }

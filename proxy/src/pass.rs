@@ -3,6 +3,8 @@
 //! This is one of the few files that know the framework's phases. Everything about the request was decided before it comes
 //! here; the [`Passage`] says what.
 
+mod changes;
+
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -38,6 +40,7 @@ use crate::outcome::{Fetched, Outcome, PassReason};
 use crate::passage::{Naming, Passage, Reached};
 use crate::request::{Protocol, Request};
 use crate::respond::{NO_STORE, Notice, SLOWEST_WRITE};
+use crate::rules::Changes;
 use crate::serve::Record;
 use crate::snapshot::{Route, RouteKind, Wanting};
 use crate::tags::TAG_FIELDS;
@@ -232,6 +235,7 @@ impl ProxyHttp for PassThrough {
         for name in unwanted {
             request.remove_header(&name);
         }
+        changes::make(request, &passage.ruled);
         if !known.wants_upgrade() {
             request.remove_header(&UPGRADE);
             request.remove_header("http2-settings");
@@ -312,6 +316,7 @@ impl ProxyHttp for PassThrough {
         // Each cache adds itself at the end of the list (RFC 9211 section 2).
         response.append_header("cache-status", outcome.to_string())?;
         response.insert_header("x-cache", outcome.x_cache().header().unwrap_or("PASS"))?;
+        passage.ruled.response.apply_to_answer(response, status);
         Ok(())
     }
 
@@ -380,7 +385,8 @@ impl ProxyHttp for PassThrough {
         }
         shared.0.remember_date(None);
         let notice = Notice::new(status, &explanation, self.gateway.clock.now().wall);
-        if send(session, &notice, &Outcome::Pass { reason: shared.0.reason, fetched: carried.fetched }).await.is_ok() {
+        let outcome = Outcome::Pass { reason: shared.0.reason, fetched: carried.fetched };
+        if send(session, &notice, &outcome, &shared.0.ruled.response).await.is_ok() {
             carried.status = Some(status);
         }
         FailToProxy { error_code: status.as_u16(), can_reuse_downstream: false }
@@ -561,7 +567,7 @@ fn must_not_be_kept(passage: &Passage, request: &Request, response: &ResponseHea
 }
 
 /// Sends a notice through the framework's session.
-async fn send(session: &mut Session, notice: &Notice, outcome: &Outcome) -> pingora::Result<()> {
+async fn send(session: &mut Session, notice: &Notice, outcome: &Outcome, changes: &Changes) -> pingora::Result<()> {
     let mut head = ResponseHeader::build(notice.status, Some(notice.fields.len() + 4))?;
     for (name, value) in notice.fields.iter() {
         head.append_header(name.clone(), value.clone())?;
@@ -569,6 +575,7 @@ async fn send(session: &mut Session, notice: &Notice, outcome: &Outcome) -> ping
     head.insert_header(CONTENT_LENGTH, HeaderValue::from(notice.body.len()))?;
     head.insert_header("cache-status", outcome.to_string())?;
     head.insert_header("x-cache", outcome.x_cache().header().unwrap_or("PASS"))?;
+    changes.apply_to_answer(&mut head, notice.status);
     session.set_keepalive(None);
     session.write_response_header(Box::new(head), false).await?;
     session.write_response_body(Some(notice.body.clone()), true).await

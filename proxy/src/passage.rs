@@ -9,6 +9,7 @@ use tokio::sync::Notify;
 use tokio::time::{Instant, sleep_until};
 
 use crate::outcome::PassReason;
+use crate::rules::Ruled;
 use crate::snapshot::{Route, Snapshot};
 use crate::upstream::{ANY_SERVER, Preference, Upstream};
 
@@ -37,6 +38,8 @@ pub struct Passage {
     pub date: Arc<Mutex<Option<HeaderValue>>>,
     /// Whether the answer broke off after its head was sent.
     pub cut: Arc<AtomicBool>,
+    /// What the rules change of it and of its answer.
+    pub ruled: Ruled,
 }
 
 /// Under which name a handler is asked.

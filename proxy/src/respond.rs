@@ -1,5 +1,7 @@
 //! Responses on their way to the visitor: what a protocol must be able to send, and what is added to every answer.
 
+mod amended;
+
 use std::borrow::Cow;
 use std::fmt::Write;
 use std::future::Future;
@@ -11,6 +13,8 @@ use http::header::{CACHE_CONTROL, CONTENT_TYPE, DATE};
 use http::{HeaderName, HeaderValue, StatusCode};
 
 use crate::outcome::Outcome;
+
+pub use amended::Amended;
 
 /// What is told with answers that nobody may keep.
 pub const NO_STORE: HeaderValue = HeaderValue::from_static("private, no-cache, no-store, max-age=0, must-revalidate");
@@ -77,6 +81,18 @@ pub enum Lines<'a> {
     Stored(&'a Representation),
     /// A status and fields, without `Content-Length`.
     Given(StatusCode, Cow<'a, Fields>),
+    /// A status and all fields, without `Content-Length`: nothing is added to them.
+    Amended(StatusCode, Fields),
+}
+
+impl Head<'_> {
+    /// Visits every line that the gateway adds; see [`Added::each`].
+    pub fn each_added(&self, scratch: &mut String, line: impl FnMut(&'static str, &[u8])) {
+        match self.lines {
+            Lines::Stored(_) | Lines::Given(..) => self.added.each(scratch, line),
+            Lines::Amended(..) => {}
+        }
+    }
 }
 
 impl Lines<'_> {
@@ -84,7 +100,7 @@ impl Lines<'_> {
     pub fn status(&self) -> StatusCode {
         match self {
             Lines::Stored(representation) => representation.head().status,
-            Lines::Given(status, _) => *status,
+            Lines::Given(status, _) | Lines::Amended(status, _) => *status,
         }
     }
 
@@ -93,6 +109,7 @@ impl Lines<'_> {
         match self {
             Lines::Stored(representation) => &representation.head().fields,
             Lines::Given(_, fields) => fields,
+            Lines::Amended(_, fields) => fields,
         }
     }
 }

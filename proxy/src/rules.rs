@@ -15,6 +15,7 @@ mod fields;
 mod matcher;
 mod path_form;
 mod pattern;
+mod ruled;
 mod syntax;
 mod template;
 #[cfg(test)]
@@ -32,9 +33,10 @@ use matcher::Forms;
 pub use condition::{Condition, Subject, What};
 pub use destination::{Destination, Reach, Unbuildable};
 pub use engine::{Case, Undecided};
-pub use fields::{Changes, Direction, FieldRules, Lines, Verb, may};
+pub use fields::{Changes, Direction, FieldLines, FieldRules, Verb, may};
 pub use matcher::{Alternative, Matcher, Names};
 pub use pattern::{LONGEST_PATTERN, PathPattern};
+pub use ruled::{Ruled, alikes};
 pub use syntax::PatternError;
 pub use template::Template;
 

@@ -24,9 +24,10 @@ use crate::gateway::Gateway;
 use crate::outcome::{Answered, Fetched, Outcome, PassReason, ServedStale};
 use crate::passage::Passage;
 use crate::request::Request;
-use crate::respond::{Added, Head, Lines, Notice, Responder, ToldNow};
+use crate::respond::{Added, Amended, Head, Lines, Notice, Responder, ToldNow};
+use crate::ruling::Ruling;
 use crate::snapshot::{Route, Snapshot};
-use crate::target::Target;
+use crate::target::{Target, TargetError};
 
 /// What became of a request.
 #[derive(Debug)]
@@ -53,25 +54,58 @@ pub async fn serve<R: Responder>(gateway: &Arc<Gateway>, request: &Request, resp
     let now = gateway.clock.now();
     let snapshot = gateway.snapshot.load_full();
     if request.method == Method::CONNECT {
-        return answer(&tunnel_refused(now.wall), Answered::Refused, responder).await;
+        let mut responder = Amended::new(responder, snapshot.rules.everywhere());
+        return answer(&tunnel_refused(now.wall), Answered::Refused, &mut responder).await;
     }
     let target = match Target::parse(&request.target) {
         Ok(target) => target,
         Err(error) => {
-            let notice = Notice::new(StatusCode::BAD_REQUEST, &error.to_string(), now.wall);
-            return answer(&notice, Answered::Refused, responder).await;
+            let mut responder = Amended::new(responder, snapshot.rules.everywhere());
+            return refuse(error, now, &mut responder).await;
         }
     };
-    match admit(request, &target, &snapshot, now.wall) {
+    let ruling = Ruling::of(request, &target, &snapshot, now.wall);
+    let mut responder = Amended::new(responder, &ruling.changes.response);
+    let served = match (&ruling.end, ruling.target.as_deref().map(Target::parse)) {
+        (Some((notice, what)), _) => answer(notice, *what, &mut responder).await,
+        (None, None) => route(gateway, &snapshot, (&ruling.request, &target), now, &mut responder).await,
+        (None, Some(Ok(rewritten))) => {
+            route(gateway, &snapshot, (&ruling.request, &rewritten), now, &mut responder).await
+        }
+        (None, Some(Err(error))) => refuse(error, now, &mut responder).await,
+    };
+    match served {
+        Served::Pass(mut passage) => {
+            passage.ruled = ruling.changes;
+            Served::Pass(passage)
+        }
+        Served::Done(record) => Served::Done(record),
+    }
+}
+
+/// Serves a request that no rule has ended.
+async fn route<R: Responder>(
+    gateway: &Arc<Gateway>,
+    snapshot: &Arc<Snapshot>,
+    (request, target): (&Request, &Target<'_>),
+    now: Moment,
+    responder: &mut R,
+) -> Served {
+    match admit(request, target, snapshot, now.wall) {
         Admission::Answer(notice, what) => answer(&notice, what, responder).await,
         Admission::Pass(passage) => Served::Pass(passage),
         Admission::Cached(selected) => {
             let mut key = Vec::with_capacity(256);
-            selected.key(request.scheme, &snapshot).write(&mut key);
-            let serving = Serving { gateway, request, target: &target, snapshot: &snapshot, selected, key };
+            selected.key(request.scheme, snapshot).write(&mut key);
+            let serving = Serving { gateway, request, target, snapshot, selected, key };
             if serving.wants_no_fetch() { serving.glance(responder).await } else { serving.look_up(responder).await }
         }
     }
+}
+
+async fn refuse<R: Responder>(error: TargetError, now: Moment, responder: &mut R) -> Served {
+    let notice = Notice::new(StatusCode::BAD_REQUEST, &error.to_string(), now.wall);
+    answer(&notice, Answered::Refused, responder).await
 }
 
 async fn answer<R: Responder>(notice: &Notice, what: Answered, responder: &mut R) -> Served {

@@ -14,6 +14,7 @@ use crate::config::{
 use crate::forwarded::{NEXT_ROUTER_PREFETCH, NEXT_ROUTER_SEGMENT_PREFETCH, RSC, WRITTEN};
 use crate::known::{Known, Others};
 use crate::routes::RouteTable;
+use crate::rules::Rules;
 use crate::tags::Tagger;
 use crate::upstream::{Preference, Upstream};
 
@@ -36,6 +37,8 @@ pub struct Snapshot {
     pub table: RouteTable,
     /// The routes, in the order of the file.
     pub routes: Vec<Arc<Route>>,
+    /// What comes before the routes, in the order of the file.
+    pub rules: Rules,
 }
 
 /// A configured path at work.
@@ -153,6 +156,7 @@ impl Snapshot {
             strip_query: config.cache.strip_query.clone(),
             table: RouteTable::new(config.routes.iter().map(|route| &route.pattern)),
             routes: routes.collect(),
+            rules: Rules::new(config.proxy.clone()),
         }
     }
 }

@@ -68,19 +68,19 @@ impl<'a> Http1Responder<'a> {
         out.clear();
         match &head.lines {
             Lines::Stored(representation) => out.extend_from_slice(representation.wire()),
-            Lines::Given(status, fields) => {
-                put_status(out, *status);
-                for (name, value) in fields.iter() {
+            Lines::Given(..) | Lines::Amended(..) => {
+                put_status(out, head.lines.status());
+                for (name, value) in head.lines.fields().iter() {
                     put_line(out, name.as_str(), value.as_bytes());
                 }
             }
         }
-        head.added.each(&mut self.out.value, |name, value| put_line(out, name, value));
+        head.each_added(&mut self.out.value, |name, value| put_line(out, name, value));
         self.body = match (framing, &head.lines) {
             (Framing::Bodiless, _) => Body::Dropped,
             // The fields of a stored response tell its length.
             (Framing::Length(_), Lines::Stored(_)) => Body::Plain,
-            (Framing::Length(length), Lines::Given(..)) => {
+            (Framing::Length(length), Lines::Given(..) | Lines::Amended(..)) => {
                 put_display(out, format_args!("content-length: {length}\r\n"));
                 Body::Plain
             }

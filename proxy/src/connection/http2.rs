@@ -22,7 +22,7 @@ use crate::observe::observe;
 use crate::outcome::{Answered, Outcome};
 use crate::pass::{PassThrough, observe_late, pass};
 use crate::request::{BodyPresence, HOST_FIELD, Protocol, Request};
-use crate::respond::{Framing, Gone, Head, Notice, Responder, SLOWEST_WRITE};
+use crate::respond::{Amended, Framing, Gone, Head, Notice, Responder, SLOWEST_WRITE};
 use crate::serve::{Record, Served, serve};
 
 /// How much of a body is written at once.
@@ -53,10 +53,13 @@ impl HttpServerApp for Http2 {
         shutdown: &ShutdownWatch,
     ) -> Option<ReusedHttpStream> {
         let begun = self.gateway.clock.now();
-        let request = request(&mut session);
+        let mut request = request(&mut session);
         let mut responder = Http2Responder::new(&mut session, &request);
         let served = match refusal(&request) {
-            Some(refusal) => refuse(&refusal, begun.wall, &mut responder).await,
+            Some(refusal) => {
+                let snapshot = self.gateway.snapshot.load_full();
+                refuse(&refusal, begun.wall, &mut Amended::new(&mut responder, snapshot.rules.everywhere())).await
+            }
             None => serve(&self.gateway, &request, &mut responder).await,
         };
         let (sent, ended) = (responder.sent, responder.ended);
@@ -70,6 +73,7 @@ impl HttpServerApp for Http2 {
                 None
             }
             Served::Pass(passage) => {
+                passage.ruled.change(&mut request.headers);
                 let decided = Arc::new((*passage, request));
                 tokio::select! {
                     biased;
@@ -118,7 +122,7 @@ fn refusal(request: &Request) -> Option<Refusal> {
     (request.headers.get_all(CONTENT_LENGTH).iter().count() > 1).then_some(Refusal::Length)
 }
 
-async fn refuse(refusal: &Refusal, now: SystemTime, responder: &mut Http2Responder<'_>) -> Served {
+async fn refuse<R: Responder>(refusal: &Refusal, now: SystemTime, responder: &mut R) -> Served {
     let outcome = Outcome::Answered(Answered::Refused);
     let notice = Notice::new(refusal.status(), &refusal.to_string(), now);
     let sent = notice.send(responder, &outcome).await;
@@ -219,7 +223,7 @@ fn header(head: &Head<'_>, framing: Framing) -> pingora::Result<ResponseHeader> 
     }
     let mut scratch = String::new();
     let mut failed = None;
-    head.added.each(&mut scratch, |name, value| {
+    head.each_added(&mut scratch, |name, value| {
         if let Err(error) = header.append_header(name, value) {
             failed = Some(error);
         }

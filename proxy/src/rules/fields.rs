@@ -45,7 +45,7 @@ pub struct FieldRules {
 pub struct Changes(Vec<Change>);
 
 /// A message's fields, in one of the shapes that they come in.
-pub trait Lines {
+pub trait FieldLines {
     /// Whether there is a line of this name with this value.
     fn has(&self, name: &HeaderName, value: &HeaderValue) -> bool;
 
@@ -169,14 +169,14 @@ impl Changes {
     }
 
     /// Makes them to the fields of a request.
-    pub fn apply(&self, lines: &mut impl Lines) {
+    pub fn apply(&self, lines: &mut impl FieldLines) {
         for change in &self.0 {
             change.apply(lines);
         }
     }
 
     /// Makes them to the fields of an answer with this status. A confirmation gets no fields of a body that it has not.
-    pub fn apply_to_answer(&self, lines: &mut impl Lines, status: StatusCode) {
+    pub fn apply_to_answer(&self, lines: &mut impl FieldLines, status: StatusCode) {
         for change in &self.0 {
             let written = match change {
                 Change::Remove(_) => None,
@@ -198,7 +198,7 @@ impl Changes {
 }
 
 impl Change {
-    fn apply(&self, lines: &mut impl Lines) {
+    fn apply(&self, lines: &mut impl FieldLines) {
         match self {
             Change::Remove(name) => lines.take_away(name),
             Change::Set(name, value) => {
@@ -212,7 +212,7 @@ impl Change {
     }
 }
 
-impl Lines for Fields {
+impl FieldLines for Fields {
     fn has(&self, name: &HeaderName, value: &HeaderValue) -> bool {
         self.get_all(name).any(|known| known == value)
     }
@@ -226,7 +226,7 @@ impl Lines for Fields {
     }
 }
 
-impl Lines for HeaderMap {
+impl FieldLines for HeaderMap {
     fn has(&self, name: &HeaderName, value: &HeaderValue) -> bool {
         self.get_all(name).iter().any(|known| known == value)
     }

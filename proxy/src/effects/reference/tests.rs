@@ -27,6 +27,7 @@ fn passage(target: &str) -> Passage {
         leash: Leash::new(std::time::Duration::ZERO, None),
         date: Arc::default(),
         cut: Arc::default(),
+        ruled: Default::default(),
     }
 }
 

@@ -1,0 +1,97 @@
+//! What the rules of the configuration make of a request, in the terms of who serves it: the request and the target that go
+//! on, the answer where the rules end it, and the changes to whatever answer there will be.
+
+use std::borrow::Cow;
+use std::time::SystemTime;
+
+use evergate_cache::Fields;
+use http::header::{CACHE_CONTROL, CONTENT_TYPE, DATE, LOCATION};
+use http::{HeaderName, HeaderValue, StatusCode};
+
+use crate::admission::canonical_location;
+use crate::config::TrailingSlash;
+use crate::outcome::Answered;
+use crate::request::Request;
+use crate::respond::{NO_STORE, Notice, date};
+use crate::rules::{End, Failed, Judgement, Power, Ruled, Subject};
+use crate::snapshot::Snapshot;
+use crate::target::Target;
+
+/// What the rules make of a request.
+#[derive(Debug)]
+pub struct Ruling<'r> {
+    /// The request that goes on.
+    pub request: Cow<'r, Request>,
+    /// The target that a rewrite gave it.
+    pub target: Option<String>,
+    /// The answer, where the rules end it.
+    pub end: Option<(Box<Notice>, Answered)>,
+    /// What changes of the request, and of whatever answer there will be.
+    pub changes: Ruled,
+}
+
+impl<'r> Ruling<'r> {
+    /// Asks the rules. Without rules this costs nothing.
+    pub fn of(request: &'r Request, target: &Target<'_>, snapshot: &Snapshot, now: SystemTime) -> Ruling<'r> {
+        if snapshot.rules.is_empty() {
+            return Ruling { request: Cow::Borrowed(request), target: None, end: None, changes: Ruled::default() };
+        }
+        // A page has one name, and only under that is anything decided about it.
+        let power = match canonical_location(target, snapshot) {
+            Some(_) => Power::AnswersFields,
+            None => Power::Full,
+        };
+        let subject =
+            Subject { path: target.path(), query: target.query(), host: request.host(), headers: &request.headers };
+        let Judgement { target, request: changed, response, end } = snapshot.rules.judge(&subject, power);
+        let changes = Ruled { request: changed, response };
+        let mut request = Cow::Borrowed(request);
+        if !changes.request.is_empty() {
+            changes.change(&mut request.to_mut().headers);
+        }
+        let target = target.map(|target| match snapshot.trailing_slash {
+            TrailingSlash::Ignore => target,
+            // The visitor's own target was in order, and must not be told the other one.
+            TrailingSlash::Redirect => without_trailing_slash(&target),
+        });
+        Ruling { request, target, end: end.map(|end| answer(end, now)), changes }
+    }
+}
+
+fn answer(end: End, now: SystemTime) -> (Box<Notice>, Answered) {
+    match end {
+        End::Redirect(status, location) => {
+            let notice = Notice::new(status, "a rule leads elsewhere", now).with(LOCATION, location);
+            (Box::new(notice), Answered::RuleRedirect)
+        }
+        End::Respond(status, lines, body) => {
+            let mut fields = Fields::with_capacity(lines.len() + 3);
+            let given = |wanted: &HeaderName| lines.iter().any(|(name, _)| name == wanted);
+            if !body.is_empty() && !given(&CONTENT_TYPE) {
+                fields.append(CONTENT_TYPE, HeaderValue::from_static("text/plain; charset=utf-8"));
+            }
+            if !given(&CACHE_CONTROL) {
+                fields.append(CACHE_CONTROL, NO_STORE);
+            }
+            fields.append(DATE, date(now));
+            for (name, value) in lines {
+                fields.append(name, value);
+            }
+            (Box::new(Notice { status, fields, body }), Answered::RuleRespond)
+        }
+        End::Failed(failed) => {
+            let status = match failed {
+                Failed::Undecided(_) | Failed::Unbuildable(_) => StatusCode::BAD_REQUEST,
+                Failed::Endless => StatusCode::LOOP_DETECTED,
+            };
+            (Box::new(Notice::new(status, &failed.to_string(), now)), Answered::RuleFailed)
+        }
+    }
+}
+
+fn without_trailing_slash(target: &str) -> String {
+    match Target::parse(target) {
+        Ok(parsed) if parsed.trailing_slash() => parsed.without_trailing_slash(),
+        Ok(_) | Err(_) => target.to_owned(),
+    }
+}
