@@ -1,10 +1,9 @@
 //! What the rules change of one request and of its answer, on its way with them.
 
 use http::header::CONNECTION;
-use http::{HeaderMap, HeaderName, HeaderValue};
+use http::{HeaderMap, HeaderName};
 
 use super::fields::Changes;
-use crate::request::lists;
 
 /// What rules change of a request's fields, and of its answer's.
 #[derive(Clone, Debug, Default)]
@@ -27,14 +26,28 @@ impl Ruled {
                 headers.remove(alike);
             }
         }
-        let nominated = headers.get_all(CONNECTION).iter().any(|line| {
-            let mut items = line.as_bytes().split(|byte| *byte == b',');
-            items.any(|item| HeaderName::from_bytes(item.trim_ascii()).is_ok_and(|name| self.request.concern(&name)))
-        });
-        if nominated {
-            keep_upgrade_alone(headers);
-        }
+        self.end_nominations(headers);
         self.request.apply(headers);
+    }
+
+    /// A field that the visitor's `Connection` names ends here (RFC 9110 section 7.6.1): the visitor's, not a rule's.
+    fn end_nominations(&self, headers: &mut HeaderMap) {
+        let lines = headers.get_all(CONNECTION).iter();
+        let items: Vec<HeaderName> = lines
+            .flat_map(|line| line.as_bytes().split(|byte| *byte == b','))
+            .filter_map(|item| HeaderName::from_bytes(item.trim_ascii()).ok())
+            .collect();
+        if !items.iter().any(|item| self.request.concern(item)) {
+            return;
+        }
+        headers.remove(CONNECTION);
+        for item in items {
+            if self.request.concern(&item) {
+                headers.remove(item);
+            } else {
+                headers.append(CONNECTION, item.into());
+            }
+        }
     }
 }
 
@@ -43,13 +56,4 @@ pub fn alikes(headers: &HeaderMap, name: &HeaderName) -> Vec<HeaderName> {
     let plain = |name: &HeaderName| name.as_str().replace('_', "-");
     let wanted = plain(name);
     headers.keys().filter(|known| plain(known) == wanted).cloned().collect()
-}
-
-/// Of what a `Connection` says, only that the visitor wants to leave HTTP is needed further on.
-fn keep_upgrade_alone(headers: &mut HeaderMap) {
-    let upgrade = headers.get_all(CONNECTION).iter().any(|line| lists(line.as_bytes(), b"upgrade"));
-    headers.remove(CONNECTION);
-    if upgrade {
-        headers.insert(CONNECTION, HeaderValue::from_static("upgrade"));
-    }
 }

@@ -1,0 +1,152 @@
+//! Redirects and answers: the request ends there, whatever its spelling, method and protocol.
+
+use evergate_tests::{Client, Http2Client, Origin};
+
+use super::{start, visit, with_rules};
+
+const RULES: &str = r#"
+proxy:
+  - matcher: /internal/:path*
+    respond: { status: 403, headers: { x-path: ":path*", content-type: text/html }, body: "<p>no" }
+  - { matcher: /empty, respond: { status: 204 } }
+  - { matcher: "/old/:path*", redirect: { to: "/new/:path*", status: 308 } }
+  - { matcher: /plain, redirect: { to: /new } }
+  - { matcher: "/CaSe/:p", case_sensitive: false, redirect: { to: "/new/:p", status: 301 } }
+  - matcher: { source: "/shop/:p*", has: [{ type: host, value: "(?<shop>[a-z]+)\\.acme\\.com" }], missing: [{ type: cookie, key: stay }] }
+    redirect: { to: "https://acme.com/:shop/:p*?from=:shop" }
+  - { matcher: "/live/ruled", redirect: { to: /second } }
+  - { matcher: ["/live/ruled", "/live/:p*"], redirect: { to: /third }, case_sensitive: true }
+"#;
+
+#[tokio::test]
+async fn redirects_keep_the_query_and_ask_no_handler() {
+    let (origin, gateway) = start(RULES).await;
+    let cases = [
+        ("/old", 308, "/new"),
+        ("/old/a/b?x=1&y=%26", 308, "/new/a/b?x=1&y=%26"),
+        ("/old/a%2Fb/%c3%a9", 308, "/new/a%2Fb/%C3%A9"),
+        ("/plain?q", 307, "/new?q"),
+        ("/case/x", 301, "/new/x"),
+        ("/CASE/x", 301, "/new/x"),
+        ("/live/ruled", 307, "/second"),
+        ("/live/x", 307, "/third"),
+    ];
+    for (target, status, location) in cases {
+        let response = visit(&gateway, target, &[]).await;
+        assert_eq!((response.status, response.header("location")), (status, Some(location)), "{target}");
+        assert_eq!(response.cache_status(), "evergate; detail=rule-redirect", "{target}");
+        assert!(response.header("cache-control").is_some_and(|value| value.contains("no-store")), "{target}");
+    }
+    for method in ["HEAD", "DELETE", "QUERY"] {
+        let response = Client::connect(gateway.address()).await.request(method, "/old/a", &[], "").await;
+        assert_eq!((response.status, response.header("location")), (308, Some("/new/a")), "{method}");
+    }
+    let response = Client::connect(gateway.address()).await.request("POST", "/old/a", &[], "a body").await;
+    assert_eq!((response.status, response.header("location")), (308, Some("/new/a")));
+    let response = Http2Client::connect(gateway.address()).await.get("/old/a").await;
+    assert_eq!((response.status, response.header("location")), (308, Some("/new/a")));
+    assert_eq!(origin.count("/*"), 0);
+}
+
+#[tokio::test]
+async fn conditions_decide_and_capture() {
+    let (origin, gateway) = start(RULES).await;
+    let shop = [("host", "Books.acme.com:8080")];
+    let response = visit(&gateway, "/shop/a?x=1", &shop).await;
+    assert_eq!((response.status, response.header("location")), (307, Some("https://acme.com/books/a?x=1&from=books")));
+    for lines in [&[("host", "acme.com")][..], &[shop[0], ("cookie", "a=b; stay=1")]] {
+        assert_eq!(visit(&gateway, "/shop/a", lines).await.status, 200, "{lines:?}");
+    }
+    assert_eq!(origin.count("/shop/a"), 2);
+}
+
+#[tokio::test]
+async fn answers_are_the_operators_and_no_spelling_slips_past() {
+    let (origin, gateway) = start(RULES).await;
+    for (target, path) in [
+        ("/internal", ""),
+        ("/internal/", ""),
+        ("/internal/x", "x"),
+        ("/internal/x/", "x"),
+        ("/%69nternal/x", "x"),
+        ("/%69%6e%74ernal", ""),
+        ("/x/../internal/x", "x"),
+        ("/./internal/x", "x"),
+        ("/x/%2e%2E/internal/x", "x"),
+        ("/internal%2Fx", "x"),
+        ("/internal/%0a", "%0A"),
+        ("/internal/%ff", "%FF"),
+        ("/internal/x?a=/../../y", "x"),
+    ] {
+        let response = visit(&gateway, target, &[]).await;
+        assert_eq!((response.status, response.text()), (403, "<p>no"), "{target}");
+        assert_eq!(response.header("x-path"), Some(path), "{target}");
+        assert_eq!(response.all("content-type"), ["text/html"], "{target}");
+        assert_eq!(response.cache_status(), "evergate; detail=rule-respond", "{target}");
+        let response = Http2Client::connect(gateway.address()).await.get(target).await;
+        assert_eq!((response.status, response.text()), (403, "<p>no"), "{target} over HTTP/2");
+    }
+    // A page has one name, under which it is asked for first.
+    for (target, location) in
+        [("//internal", "/internal"), ("/internal//x", "/internal/x"), ("/x/..//internal", "/internal")]
+    {
+        let response = visit(&gateway, target, &[]).await;
+        assert_eq!((response.status, response.header("location")), (308, Some(location)), "{target}");
+    }
+    for (method, target, body) in
+        [("POST", "/internal", "a body"), ("DELETE", "/internal/x", ""), ("OPTIONS", "/internal", "")]
+    {
+        let response = Client::connect(gateway.address()).await.request(method, target, &[], body).await;
+        assert_eq!(response.status, 403, "{method} {target}");
+    }
+    let head = Client::connect(gateway.address()).await.request("HEAD", "/internal", &[], "").await;
+    assert_eq!((head.status, head.header("content-length")), (403, Some("5")));
+    let empty = visit(&gateway, "/empty", &[]).await;
+    assert_eq!((empty.status, empty.header("content-length"), empty.header("content-type")), (204, None, None));
+    assert_eq!(origin.count("/*"), 0);
+    // What only looks like it is not it.
+    for target in ["/internals", "/a/internal"] {
+        assert_eq!(visit(&gateway, target, &[]).await.status, 200, "{target}");
+    }
+}
+
+#[tokio::test]
+async fn rules_come_before_the_names_that_are_served() {
+    let origin = Origin::start().await;
+    let rules = r#"
+hosts: [acme.com]
+proxy:
+  - matcher: { source: "/:path*", has: [{ type: host, value: "www\\.acme\\.com" }] }
+    redirect: { to: "https://acme.com/:path*", status: 308 }
+"#;
+    let gateway = with_rules(&origin, rules).await;
+    for (host, status, location) in
+        [("www.acme.com", 308, Some("https://acme.com/a/b?q")), ("other.com", 421, None), ("acme.com", 404, None)]
+    {
+        let response = visit(&gateway, "/a/b?q", &[("host", host)]).await;
+        assert_eq!((response.status, response.header("location")), (status, location), "{host}");
+    }
+}
+
+#[tokio::test]
+async fn a_connection_goes_on_after_an_answer() {
+    let (_origin, gateway) = start(RULES).await;
+    let mut client = Client::connect(gateway.address()).await;
+    for (target, status) in [("/internal", 403), ("/kept/a", 200), ("/old/a", 308), ("/none/a", 200), ("/empty", 204)] {
+        assert_eq!(client.get(target).await.status, status, "{target}");
+    }
+}
+
+#[tokio::test]
+async fn what_takes_too_long_to_decide_is_not_served() {
+    let rules = r#"
+proxy:
+  - { matcher: "/x{y}?((?:(?!z)a*)*)c", respond: { status: 403 } }
+"#;
+    let (origin, gateway) = start(rules).await;
+    let hostile = format!("/x{}", "a".repeat(8_000));
+    let response = visit(&gateway, &hostile, &[]).await;
+    assert_eq!((response.status, response.cache_status()), (400, "evergate; detail=rule-failed"));
+    assert_eq!(origin.count("/*"), 0);
+    assert_eq!(visit(&gateway, "/other", &[]).await.status, 200);
+}
