@@ -17,7 +17,7 @@ pub struct Destination {
     path: Vec<Token>,
     query: Vec<(Template, Option<Template>)>,
     fragment: Vec<Token>,
-    /// Names whose values a rewrite passes on in the query, because its path uses none.
+    /// Names whose values a rewrite passes on in the query where its path uses none.
     passed_on: Vec<String>,
 }
 
@@ -74,8 +74,10 @@ impl Destination {
             Some((scheme, authority)) => Some(Origin::compile(scheme, authority, names)?),
             None => None,
         };
-        let uses_names = path.iter().any(|token| matches!(token, Token::Param(_)));
-        let passed_on = if reach == Reach::Anywhere || uses_names { Vec::new() } else { names.all() };
+        let passed_on = match reach {
+            Reach::Here => names.all(),
+            Reach::Anywhere => Vec::new(),
+        };
         Ok(Destination {
             source: source.to_owned(),
             origin,
@@ -135,7 +137,9 @@ impl Destination {
             };
             own.push((plain(&name), part));
         }
-        for name in &self.passed_on {
+        let in_path = |token: &Token| matches!(token, Token::Param(param) if captured.get(&param.name).is_some());
+        let passed_on = if self.path.iter().any(in_path) { &[] } else { self.passed_on.as_slice() };
+        for name in passed_on {
             let known = own.iter().any(|(own, _)| own == name);
             let values = captured.get(name).filter(|_| !known).map(Value::in_query).unwrap_or_default();
             let mut encoded = String::new();

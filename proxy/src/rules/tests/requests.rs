@@ -124,6 +124,8 @@ fn rewrites_pass_on_what_their_path_does_not_use() {
         ("/old/:slug", "/new?slug=c", "/old/a?slug=b", "/new?slug=c"),
         ("/old/:slug*", "/new", "/old/a/b", "/new?slug=a&slug=b"),
         ("/old/(.*)", "/new", "/old/a", "/new"),
+        ("/old/:a/:b*", "/new/:b*", "/old/x", "/new?a=x"),
+        ("/old/:a/:b*", "/new/:b*", "/old/x/y", "/new/y"),
         ("/((?!api|_next/static).*)", "/app/:0", "/a/b/", "/app/a/b/"),
         ("/((?!api|_next/static).*)", "/app/:0", "/", "/app/"),
         ("/a/:p", "/b/:p", "/a/%2Fc", "/b/%2Fc"),
