@@ -13,8 +13,9 @@ use crate::outcome::Outcome;
 use crate::passage::Passage;
 use crate::request::{BodyPresence, Protocol, Request, host_of};
 use crate::respond::Notice;
+use crate::ruling::Ruling;
 use crate::snapshot::{Route, Snapshot};
-use crate::target::Target;
+use crate::target::{Target, TargetError};
 use crate::upstream::{Preference, Server, Upstream};
 
 /// A request that nobody sends.
@@ -97,17 +98,39 @@ fn header(line: &str) -> Option<(HeaderName, HeaderValue)> {
 pub fn explain(gateway: &Gateway, question: Question) -> Value {
     let snapshot = gateway.snapshot.load_full();
     let (request, now) = (question.request(), gateway.clock.now());
-    let target = match Target::parse(&request.target) {
-        Ok(target) => target,
-        Err(error) => return json!({ "decision": "answer", "status": 400, "detail": error.to_string() }),
+    let mut told = match Target::parse(&request.target) {
+        Ok(target) => {
+            let ruling = Ruling::of(&request, &target, &snapshot, now.wall);
+            match (&ruling.end, ruling.target.as_deref().map(Target::parse)) {
+                (Some((notice, what)), _) => answered(notice, &Outcome::Answered(*what)),
+                (None, None) => admitted(gateway, &snapshot, (&ruling.request, &target), now),
+                (None, Some(Ok(rewritten))) => admitted(gateway, &snapshot, (&ruling.request, &rewritten), now),
+                (None, Some(Err(error))) => refused(&error),
+            }
+        }
+        Err(error) => refused(&error),
     };
-    let mut told = match admit(&request, &target, &snapshot, now.wall) {
+    told["host"] = request.authority.as_deref().map(host_of).into();
+    told
+}
+
+fn refused(error: &TargetError) -> Value {
+    json!({ "decision": "answer", "status": 400, "detail": error.to_string() })
+}
+
+/// What would become of a request that no rule ends.
+fn admitted(
+    gateway: &Gateway,
+    snapshot: &Arc<Snapshot>,
+    (request, target): (&Request, &Target<'_>),
+    now: Moment,
+) -> Value {
+    let mut told = match admit(request, target, snapshot, now.wall) {
         Admission::Answer(notice, what) => answered(&notice, &Outcome::Answered(what)),
         Admission::Pass(passage) => passes(&passage),
-        Admission::Cached(selected) => cached(gateway, &snapshot, &request, &selected, now),
+        Admission::Cached(selected) => cached(gateway, snapshot, request, &selected, now),
     };
     told["target"] = target.forwarded().into();
-    told["host"] = request.authority.as_deref().map(host_of).into();
     told
 }
 

@@ -20,6 +20,7 @@ use crate::fetch::{self, Errand};
 use crate::gateway::Gateway;
 use crate::metrics::Prerendering;
 use crate::request::{BodyPresence, Protocol, Request};
+use crate::ruling::Ruling;
 use crate::snapshot::{Route, RouteKind, Snapshot};
 use crate::target::Target;
 
@@ -181,6 +182,8 @@ async fn render(gateway: &Arc<Gateway>, snapshot: &Arc<Snapshot>, page: &Page) -
     let request = nobodys_request(&page.path, snapshot);
     let target = Target::parse(&page.path).map_err(|error| error.to_string())?;
     let now = gateway.clock.now();
+    // Where rules lead is for visitors; what they make of the request the handler is to see here too.
+    let request = Ruling::of(&request, &target, snapshot, now.wall).request;
     let Admission::Cached(selected) = admit(&request, &target, snapshot, now.wall) else {
         return Err("a request for it is not answered from the cache".to_owned());
     };
