@@ -85,7 +85,9 @@ async fn a_hint_reaches_everyone_who_waits_while_the_handler_still_thinks() {
         for mut other in others {
             let answer = other.read_response("GET").await;
             is_page(&answer, place);
-            assert!(answer.cache_status().contains("; collapsed"), "{place}: {}", answer.cache_status());
+            // Where they are told nothing before the page, nothing tells when they wait: one may come once it is kept.
+            let in_time = answer.cache_status().contains("; collapsed");
+            assert!(in_time || place != KEPT && answer.x_cache() == "HIT", "{place}: {}", answer.cache_status());
         }
         assert_eq!(origin.count(place), 1);
         // It was for those who waited: what is kept is the final answer alone.
