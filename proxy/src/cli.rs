@@ -1,5 +1,7 @@
 //! The command line.
 
+mod import;
+
 use std::error::Error;
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -40,6 +42,9 @@ enum Command {
     /// Check the configuration: every problem at once, each with its line and what would be accepted.
     #[command(after_help = EXIT_CODES)]
     Check(Options),
+    /// Print a configuration for an application that exists.
+    #[command(after_help = EXIT_CODES)]
+    Import(import::Arguments),
 }
 
 #[derive(Debug, Args)]
@@ -58,6 +63,7 @@ pub fn main() -> ExitCode {
     match command_line.command {
         Command::Run(options) => run(&options.config),
         Command::Check(options) => check(&options.config),
+        Command::Import(arguments) => import::main(&arguments),
     }
 }
 

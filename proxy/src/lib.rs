@@ -26,6 +26,7 @@ pub mod fetch;
 pub mod forwarded;
 pub mod gateway;
 pub mod handler_request;
+pub mod import;
 pub mod known;
 pub mod log;
 pub mod metrics;

@@ -1,0 +1,200 @@
+//! Routes on their way into a configuration: what is known about a path, and the item of `routes` that says it.
+
+use super::params::{Param, Params};
+use super::yaml::{Place, Yaml, key, list, value};
+use crate::config::{RoutePattern, Segment};
+
+#[cfg(test)]
+mod tests;
+
+/// What is known about one path.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Entry {
+    /// The path, in the conventions of the file system and with the base path.
+    pub(super) path: String,
+    /// What the operator should know; comments above the item.
+    pub(super) notes: Vec<String>,
+    /// Whether it is a page.
+    pub(super) kind: Kind,
+    /// The methods that it exports, where that is known.
+    pub(super) methods: Option<Vec<&'static str>>,
+    /// `dynamic`, where it says something.
+    pub(super) dynamic: Option<String>,
+    /// The window.
+    pub(super) revalidate: Window,
+    /// The bound of all staleness, in seconds.
+    pub(super) expire: Option<u64>,
+    /// What is rendered ahead. Longer lists than [`MOST_PARAMS`] become a comment.
+    pub(super) params: Option<Vec<Params>>,
+    /// Whether anything else is 404.
+    pub(super) closed: bool,
+    /// `fetchCache`, where it says something.
+    pub(super) fetch_cache: Option<String>,
+    /// How long the handler may take, in seconds.
+    pub(super) max_duration: Option<u64>,
+    /// `preferredRegion`.
+    pub(super) regions: Vec<String>,
+    /// `runtime`.
+    pub(super) runtime: Option<String>,
+    /// Tags of its own.
+    pub(super) tags: Vec<String>,
+}
+
+/// What stands at a path.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(super) enum Kind {
+    /// A Route Handler.
+    #[default]
+    Handler,
+    /// A page.
+    Page,
+}
+
+/// How long an answer is fresh.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(super) enum Window {
+    /// Nothing is said: dynamic.
+    #[default]
+    Unsaid,
+    /// So many seconds; 0 is dynamic.
+    Seconds(u64),
+    /// Until it is invalidated.
+    Forever,
+    /// As the handler's own headers say.
+    Origin,
+}
+
+impl Entry {
+    /// A path about which nothing else is known yet.
+    pub(super) fn new(path: impl Into<String>, kind: Kind) -> Self {
+        Self { path: path.into(), kind, ..Self::default() }
+    }
+
+    /// Whether the cache has a part in it.
+    pub(super) fn is_cached(&self) -> bool {
+        match self.revalidate {
+            Window::Unsaid | Window::Seconds(0) => self.dynamic.as_deref() == Some("force-static"),
+            Window::Seconds(_) | Window::Forever | Window::Origin => true,
+        }
+    }
+
+    /// Adds a comment.
+    pub(super) fn note(&mut self, note: impl Into<String>) {
+        self.notes.push(note.into());
+    }
+
+    /// Writes the item of `routes`.
+    pub(super) fn write(&self, yaml: &mut Yaml) {
+        if let Err(expected) = RoutePattern::parse(&self.path) {
+            yaml.comment(2, &format!("Left out: {}. A path of the gateway is {expected}.", self.path));
+            return;
+        }
+        for note in &self.notes {
+            yaml.comment(2, note);
+        }
+        let path = value(&self.path, Place::Block);
+        let bare = self.keys().is_empty() && self.params.is_none();
+        // So that the table tells at a glance which of its rows are not cached.
+        yaml.line(2, &if bare { format!("- path: {path}  # dynamic") } else { format!("- path: {path}") });
+        for (key, value) in self.keys() {
+            yaml.line(4, &format!("{key}: {value}"));
+        }
+        self.write_params(yaml);
+    }
+
+    /// The keys with one value each.
+    fn keys(&self) -> Vec<(&'static str, String)> {
+        let text = |text: &String| value(text, Place::Block);
+        let revalidate = match self.revalidate {
+            Window::Unsaid => None,
+            Window::Seconds(seconds) => Some(seconds.to_string()),
+            Window::Forever => Some("false".to_owned()),
+            Window::Origin => Some("origin".to_owned()),
+        };
+        let kind = match self.kind {
+            Kind::Handler => None,
+            Kind::Page => Some("page".to_owned()),
+        };
+        let region = match self.regions.as_slice() {
+            [] => None,
+            // These are words of the configuration's and not names of regions.
+            [word] if ["auto", "global", "home"].contains(&word.as_str()) => Some(word.clone()),
+            regions => Some(list(regions)),
+        };
+        [
+            ("kind", kind),
+            ("methods", self.methods.as_deref().map(list)),
+            ("dynamic", self.dynamic.as_ref().map(text)),
+            ("revalidate", revalidate),
+            ("expire", self.expire.map(|seconds| seconds.to_string())),
+            ("fetch_cache", self.fetch_cache.as_ref().map(text)),
+            ("max_duration", self.max_duration.map(|seconds| seconds.to_string())),
+            ("runtime", self.runtime.as_ref().map(text)),
+            ("preferred_region", region),
+            ("tags", (!self.tags.is_empty()).then(|| list(&self.tags))),
+        ]
+        .into_iter()
+        .filter_map(|(key, value)| value.map(|value| (key, value)))
+        .collect()
+    }
+
+    /// Writes `params` and `dynamic_params`. The latter without the former would refuse every path.
+    fn write_params(&self, yaml: &mut Yaml) {
+        let Some(params) = &self.params else {
+            return;
+        };
+        if params.len() > MOST_PARAMS {
+            yaml.comment(4, &format!("{} paths are rendered ahead, too many to list here.", params.len()));
+            if self.closed {
+                yaml.comment(4, "Anything else is 404 in Next.js: `dynamic_params: false`, once `params` lists them.");
+            }
+            return;
+        }
+        if params.is_empty() {
+            yaml.line(4, "params: []");
+        } else {
+            yaml.line(4, "params:");
+            for object in params {
+                yaml.line(6, &format!("- {}", braces(object)));
+            }
+        }
+        if self.closed {
+            yaml.line(4, "dynamic_params: false");
+        }
+    }
+}
+
+fn braces(object: &Params) -> String {
+    let pairs: Vec<String> = object
+        .iter()
+        .map(|(name, param)| {
+            let value = match param {
+                Param::One(text) => value(text, Place::Flow),
+                Param::Many(texts) => list(texts),
+            };
+            format!("{}: {value}", key(name, Place::Flow))
+        })
+        .collect();
+    if pairs.is_empty() { "{}".to_owned() } else { format!("{{ {} }}", pairs.join(", ")) }
+}
+
+/// Puts routes into matching order: segment by segment static names, then `[x]`, `[...x]`, `[[...x]]`; then by name; then the
+/// shorter first. Paths that are none come last.
+pub(super) fn sort(entries: &mut [Entry]) {
+    entries.sort_by_cached_key(|entry| match RoutePattern::parse(&entry.path) {
+        Ok(pattern) => (0, pattern.segments().iter().map(rank).collect::<Vec<_>>(), String::new()),
+        Err(_) => (1, Vec::new(), entry.path.clone()),
+    });
+}
+
+fn rank(segment: &Segment) -> (u8, String) {
+    match segment {
+        Segment::Static(name) => (0, name.clone()),
+        Segment::Param(name) => (1, name.clone()),
+        Segment::CatchAll(name) => (2, name.clone()),
+        Segment::OptionalCatchAll(name) => (3, name.clone()),
+    }
+}
+
+/// Most objects of `params` that are listed. More are a data set, which has its place in a file or at an address.
+pub(super) const MOST_PARAMS: usize = 1000;

@@ -1,0 +1,253 @@
+//! Scanning: the routes that the files of `app/` make, and their segment config.
+
+mod folder;
+mod literal;
+mod segment;
+mod source;
+#[cfg(test)]
+mod tests;
+
+use std::fs;
+use std::io::{self, Read};
+use std::path::{Path, PathBuf};
+
+use super::params::is_dynamic;
+use super::route::{Entry, Kind, Window, sort};
+use folder::{File, Folder, Step};
+use segment::{Dynamic, Segment};
+use source::Source;
+
+/// What was found.
+#[derive(Debug, Default)]
+pub(super) struct Scan {
+    /// The routes, in matching order.
+    pub(super) entries: Vec<Entry>,
+    /// What was left out, and why.
+    pub(super) skipped: Vec<String>,
+    /// Files that could not be understood.
+    pub(super) warnings: Vec<String>,
+    folders: usize,
+}
+
+/// Why the sources could not be read.
+#[derive(Debug, thiserror::Error)]
+pub enum ScanError {
+    /// A project without `app` and `src/app`.
+    #[error("no app in {}: neither app nor src/app is there", folder.display())]
+    NoApp {
+        /// The project.
+        folder: PathBuf,
+    },
+    /// A folder or file that cannot be read.
+    #[error("cannot read {}", path.display())]
+    Unreadable {
+        /// Which.
+        path: PathBuf,
+        /// What the system said.
+        #[source]
+        io: io::Error,
+    },
+    /// Folders without an end: a link that leads back, for instance.
+    #[error("{} is more than {DEEPEST} folders deep, or after more than {MOST_FOLDERS}", path.display())]
+    TooMany {
+        /// The folder.
+        path: PathBuf,
+    },
+}
+
+impl Scan {
+    /// Reads the sources in `folder`, which is an `app/` or a project.
+    ///
+    /// # Errors
+    ///
+    /// See [`ScanError`].
+    pub(super) fn read(folder: &Path) -> Result<Self, ScanError> {
+        let app = folder::app_folder(folder)?;
+        let mut scan = Self::default();
+        scan.walk(&Folder::root(app), &Segment::default())?;
+        sort(&mut scan.entries);
+        scan.report_repeated();
+        Ok(scan)
+    }
+
+    /// Reads a folder and those below it. `above` is what the layouts say that are around it.
+    fn walk(&mut self, folder: &Folder, above: &Segment) -> Result<(), ScanError> {
+        self.folders += 1;
+        if folder.depth > DEEPEST || self.folders > MOST_FOLDERS {
+            return Err(ScanError::TooMany { path: folder.place.clone() });
+        }
+        let listed = folder.list()?;
+        let mut inherited = above.clone();
+        for (place, _) in listed.files.iter().filter(|(_, file)| *file == File::Layout) {
+            // What a layout says counts for pages alone, so a broken one costs handlers nothing.
+            if let Some(source) = self.parse(folder, place)? {
+                inherited = inherited.below(&source.segment);
+            }
+        }
+        for (place, file) in &listed.files {
+            match file {
+                File::Layout => {}
+                File::Route => {
+                    if let Some(source) = self.parse(folder, place)? {
+                        self.entries.push(handler(folder, place, &source));
+                    }
+                }
+                File::Page => {
+                    if let Some(source) = self.parse(folder, place)? {
+                        self.entries.extend(page(folder, &source, &inherited));
+                    }
+                }
+            }
+        }
+        for name in listed.folders {
+            match folder.step(&name) {
+                Step::Into(inner) => self.walk(&inner, &inherited)?,
+                Step::Past => {}
+                Step::Skipped(reason) => self.skipped.push(reason),
+            }
+        }
+        Ok(())
+    }
+
+    /// Parses a file. One that is not understood is left out with a warning.
+    fn parse(&mut self, folder: &Folder, place: &Path) -> Result<Option<Source>, ScanError> {
+        let unreadable = |io| ScanError::Unreadable { path: place.to_path_buf(), io };
+        let mut bytes = Vec::new();
+        fs::File::open(place).map_err(unreadable)?.take(LARGEST + 1).read_to_end(&mut bytes).map_err(unreadable)?;
+        let parsed = if bytes.len() as u64 > LARGEST {
+            Err(format!("larger than {} KiB", LARGEST >> 10))
+        } else {
+            match String::from_utf8(bytes) {
+                Ok(text) => Source::parse(&text, place),
+                Err(_) => Err("not UTF-8".to_owned()),
+            }
+        };
+        match parsed {
+            Ok(source) => Ok(Some(source)),
+            Err(reason) => {
+                let warning = format!("{}: {reason}", place.display());
+                self.skipped.push(format!("{} of {warning}", folder.route));
+                self.warnings.push(warning);
+                Ok(None)
+            }
+        }
+    }
+
+    /// Leaves one of several files for one path, which Next.js refuses.
+    fn report_repeated(&mut self) {
+        let mut before: Option<String> = None;
+        let skipped = &mut self.skipped;
+        self.entries.retain(|entry| {
+            let again = before.as_deref() == Some(entry.path.as_str());
+            if again {
+                skipped.push(format!("{} stands in several files, which Next.js refuses", entry.path));
+            }
+            before = Some(entry.path.clone());
+            !again
+        });
+    }
+}
+
+/// The route of a Route Handler. It is cached under the conditions of Next.js, except that other methods in the same file do
+/// not end it, and that a dynamic segment needs no `generateStaticParams`.
+fn handler(folder: &Folder, place: &Path, source: &Source) -> Entry {
+    let mut entry = Entry::new(&folder.route, Kind::Handler);
+    entry.notes.clone_from(&source.notes);
+    if !folder::is_default_extension(place) {
+        entry.note("Next.js takes this file for a handler only where `pageExtensions` lists its ending.");
+    }
+    let segment = &source.segment;
+    entry.methods = source.methods();
+    entry.fetch_cache.clone_from(&segment.fetch_cache);
+    describe(&mut entry, segment);
+    let gets = entry.methods.as_ref().is_none_or(|methods| methods.contains(&"GET"));
+    let cached = segment.revalidate.is_some_and(|window| window != Window::Seconds(0))
+        || matches!(segment.dynamic, Some(Dynamic::ForceStatic | Dynamic::Error))
+        || source.static_params.is_some();
+    entry.dynamic = segment.dynamic.and_then(Dynamic::worth_saying).map(str::to_owned);
+    if !gets {
+        if cached {
+            entry.note("Its segment config asks for caching, but it exports no GET.");
+        }
+        return entry;
+    }
+    if segment.dynamic == Some(Dynamic::ForceDynamic) {
+        if segment.revalidate.is_some_and(|window| window != Window::Seconds(0)) {
+            entry.note("`dynamic = 'force-dynamic'` wins over its `revalidate`.");
+        }
+        return entry;
+    }
+    entry.revalidate = match segment.revalidate {
+        Some(window) => window,
+        None if cached => Window::Forever,
+        None => Window::Unsaid,
+    };
+    if entry.is_cached() {
+        params(&mut entry, folder, source);
+    }
+    entry
+}
+
+/// The route of a page that is kept by its own word; none for others, which a build knows better.
+fn page(folder: &Folder, source: &Source, above: &Segment) -> Option<Entry> {
+    let own = &source.segment;
+    if own.revalidate.is_none() && own.dynamic != Some(Dynamic::ForceStatic) {
+        return None;
+    }
+    let segment = above.below(own);
+    if segment.dynamic == Some(Dynamic::ForceDynamic) || segment.revalidate == Some(Window::Seconds(0)) {
+        return None;
+    }
+    let mut entry = Entry::new(&folder.route, Kind::Page);
+    entry.notes.clone_from(&source.notes);
+    entry.revalidate = segment.revalidate.unwrap_or(Window::Forever);
+    if segment.revalidate != own.revalidate && segment.revalidate.is_some() {
+        entry.note("A layout around it has the shorter window, which counts.");
+    }
+    entry.dynamic = segment.dynamic.and_then(Dynamic::worth_saying).map(str::to_owned);
+    describe(&mut entry, &segment);
+    params(&mut entry, folder, source);
+    Some(entry)
+}
+
+/// What handlers and pages say alike.
+fn describe(entry: &mut Entry, segment: &Segment) {
+    entry.max_duration = segment.max_duration;
+    entry.regions.clone_from(&segment.regions);
+    entry.runtime.clone_from(&segment.runtime);
+}
+
+/// `generateStaticParams` and `dynamicParams`. Without a list of parameters nothing is refused.
+fn params(entry: &mut Entry, folder: &Folder, source: &Source) {
+    if !is_dynamic(&folder.route) {
+        return;
+    }
+    let closed = source.segment.dynamic_params == Some(false);
+    match &source.static_params {
+        Some(Ok(params)) => {
+            entry.params = Some(params.clone());
+            entry.closed = closed;
+        }
+        Some(Err(reason)) => {
+            entry.note(format!("`params` are not known: generateStaticParams {reason}."));
+            if closed {
+                entry.note("`dynamicParams = false`: say `dynamic_params: false` once `params` lists them.");
+            }
+        }
+        None if closed => {
+            entry.params = Some(Vec::new());
+            entry.closed = true;
+            entry.note("`dynamicParams = false` without generateStaticParams in this file: every path is 404, unless a layout has it.");
+        }
+        None => {}
+    }
+}
+
+/// Most bytes of a source file.
+const LARGEST: u64 = 1 << 20;
+
+/// Most folders of an application.
+const MOST_FOLDERS: usize = 100_000;
+
+/// How deep folders may be nested.
+const DEEPEST: usize = 64;
