@@ -14,10 +14,11 @@ const BROKEN: &str = include_str!("../golden/config/broken.yaml");
 const PROBLEMS: &str = include_str!("../golden/config/broken.txt");
 
 /// What `--help` prints, for the program and for each of its commands.
-const HELP: [(&[&str], &str); 3] = [
+const HELP: [(&[&str], &str); 4] = [
     (&["--help"], include_str!("../golden/configuration/help.txt")),
     (&["run", "--help"], include_str!("../golden/configuration/help-run.txt")),
     (&["check", "--help"], include_str!("../golden/configuration/help-check.txt")),
+    (&["import", "next", "--help"], include_str!("../golden/configuration/help-import-next.txt")),
 ];
 
 /// The smallest configuration that works.
@@ -156,6 +157,10 @@ fn wrong_usage_is_told_apart() {
         (&["run", "config.yaml"], "config.yaml"),
         (&["--config", "config.yaml", "run"], "--config"),
         (&["check", "--config", "a", "--config", "b"], "--config"),
+        (&["import"], "Usage: evergate import"),
+        (&["import", "next"], "DIR"),
+        (&["import", "next", "a", "--scan", "b"], "--scan"),
+        (&["import", "next", "a", "--upstream", "http://b:1"], "host:port"),
     ] {
         let output = on(SMALL, arguments);
         assert!(complaint(&output, 64).contains(says), "{arguments:?}: {}", output.stderr);
@@ -237,4 +242,29 @@ async fn several_listeners_serve_one_gateway() {
     assert_eq!(get(v6, "/p").await.x_cache(), "HIT");
     let output = gateway.stop().await;
     assert_eq!(output.code, 0, "{}", output.stderr);
+}
+
+/// What is printed is a configuration; what cannot be read is named, and nothing is printed.
+#[test]
+fn an_application_of_next_is_imported() {
+    let directory = directory(&[]);
+    let app = concat!(env!("CARGO_MANIFEST_DIR"), "/golden/import/app");
+    let output = evergate(&["import", "next", "--scan", app, "--upstream", "next.internal:3000"], directory.path());
+    assert_eq!((output.code, output.stdout.as_str()), (0, include_str!("../golden/import/scan.yaml")));
+    assert!(
+        output.stderr.contains("broken/route.ts: line 2") && output.stderr.lines().count() == 1,
+        "{}",
+        output.stderr
+    );
+    let build = concat!(env!("CARGO_MANIFEST_DIR"), "/golden/import/build");
+    let output = evergate(&["import", "next", build], directory.path());
+    assert_eq!((output.code, output.stderr.as_str()), (0, ""));
+    assert_eq!(output.stdout, include_str!("../golden/import/build.yaml"));
+    for (arguments, says) in [
+        (&["import", "next", "."][..], "run `next build` first"),
+        (&["import", "next", "--scan", "missing"], "cannot read missing: "),
+    ] {
+        let output = evergate(arguments, directory.path());
+        assert!(complaint(&output, 1).contains(says), "{arguments:?}: {}", output.stderr);
+    }
 }

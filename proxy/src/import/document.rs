@@ -119,12 +119,14 @@ fn routes(entries: &[Entry], yaml: &mut Yaml) {
         return;
     }
     yaml.line(0, "routes:");
-    for (position, entry) in entries.iter().enumerate() {
+    let mut before_is_bare = None;
+    for entry in entries {
         // Items of one line stand together.
-        if position > 0 {
+        if before_is_bare.is_some_and(|bare: bool| !bare || !entry.is_bare()) {
             yaml.gap();
         }
         entry.write(yaml);
+        before_is_bare = Some(entry.is_bare());
     }
 }
 

@@ -102,17 +102,41 @@ pub(super) struct HeaderLine {
 
 /// The rewrites by the moment at which they apply.
 #[derive(Debug, Default, Deserialize)]
-#[serde(rename_all = "camelCase")]
+#[serde(from = "RewritesForm")]
 pub(super) struct Rewrites {
     /// Before files and pages.
-    #[serde(default)]
     pub(super) before_files: Vec<Rewrite>,
     /// After files and static paths, before dynamic ones.
-    #[serde(default)]
     pub(super) after_files: Vec<Rewrite>,
     /// Where nothing else matches.
-    #[serde(default)]
     pub(super) fallback: Vec<Rewrite>,
+}
+
+/// The forms of rewrites: earlier versions write a list where there are none but those after files.
+#[derive(Debug, Deserialize)]
+#[serde(untagged)]
+enum RewritesForm {
+    AfterFiles(Vec<Rewrite>),
+    #[serde(rename_all = "camelCase")]
+    ByMoment {
+        #[serde(default)]
+        before_files: Vec<Rewrite>,
+        #[serde(default)]
+        after_files: Vec<Rewrite>,
+        #[serde(default)]
+        fallback: Vec<Rewrite>,
+    },
+}
+
+impl From<RewritesForm> for Rewrites {
+    fn from(form: RewritesForm) -> Self {
+        match form {
+            RewritesForm::AfterFiles(after_files) => Self { after_files, ..Self::default() },
+            RewritesForm::ByMoment { before_files, after_files, fallback } => {
+                Self { before_files, after_files, fallback }
+            }
+        }
+    }
 }
 
 /// A rewrite.
@@ -211,7 +235,7 @@ pub(super) struct OnDemand {
 }
 
 /// What a path gets that was not prerendered.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Deserialize)]
 #[serde(untagged)]
 pub(super) enum Fallback {
     /// `false`: 404.
@@ -219,13 +243,8 @@ pub(super) enum Fallback {
     /// A page that is shown meanwhile.
     Page(String),
     /// `null`: it waits.
+    #[default]
     Waits,
-}
-
-impl Default for Fallback {
-    fn default() -> Self {
-        Self::Waits
-    }
 }
 
 /// `server/functions-config-manifest.json`.

@@ -83,6 +83,11 @@ impl Entry {
         self.notes.push(note.into());
     }
 
+    /// Whether nothing is known but the path.
+    pub(super) fn is_bare(&self) -> bool {
+        self.notes.is_empty() && self.params.is_none() && self.keys().is_empty()
+    }
+
     /// Writes the item of `routes`.
     pub(super) fn write(&self, yaml: &mut Yaml) {
         if let Err(expected) = RoutePattern::parse(&self.path) {
@@ -93,9 +98,8 @@ impl Entry {
             yaml.comment(2, note);
         }
         let path = value(&self.path, Place::Block);
-        let bare = self.keys().is_empty() && self.params.is_none();
         // So that the table tells at a glance which of its rows are not cached.
-        yaml.line(2, &if bare { format!("- path: {path}  # dynamic") } else { format!("- path: {path}") });
+        yaml.line(2, &if self.is_bare() { format!("- path: {path}  # dynamic") } else { format!("- path: {path}") });
         for (key, value) in self.keys() {
             yaml.line(4, &format!("{key}: {value}"));
         }

@@ -14,7 +14,7 @@ use std::path::{Path, PathBuf};
 use super::params::is_dynamic;
 use super::route::{Entry, Kind, Window, sort};
 use folder::{File, Folder, Step};
-use segment::{Dynamic, Segment};
+use segment::{Behaviour, Segment};
 use source::Source;
 
 /// What was found.
@@ -26,7 +26,12 @@ pub(super) struct Scan {
     pub(super) skipped: Vec<String>,
     /// Files that could not be understood.
     pub(super) warnings: Vec<String>,
+    /// `app/`.
+    root: PathBuf,
+    /// Folders that were walked.
     folders: usize,
+    /// The folders around the one that is walked, without links.
+    trail: Vec<PathBuf>,
 }
 
 /// Why the sources could not be read.
@@ -47,7 +52,7 @@ pub enum ScanError {
         #[source]
         io: io::Error,
     },
-    /// Folders without an end: a link that leads back, for instance.
+    /// More folders than any application has.
     #[error("{} is more than {DEEPEST} folders deep, or after more than {MOST_FOLDERS}", path.display())]
     TooMany {
         /// The folder.
@@ -63,7 +68,7 @@ impl Scan {
     /// See [`ScanError`].
     pub(super) fn read(folder: &Path) -> Result<Self, ScanError> {
         let app = folder::app_folder(folder)?;
-        let mut scan = Self::default();
+        let mut scan = Self { root: app.clone(), ..Self::default() };
         scan.walk(&Folder::root(app), &Segment::default())?;
         sort(&mut scan.entries);
         scan.report_repeated();
@@ -76,6 +81,13 @@ impl Scan {
         if folder.depth > DEEPEST || self.folders > MOST_FOLDERS {
             return Err(ScanError::TooMany { path: folder.place.clone() });
         }
+        let unreadable = |io| ScanError::Unreadable { path: folder.place.clone(), io };
+        let real = folder.place.canonicalize().map_err(unreadable)?;
+        if self.trail.contains(&real) {
+            self.skip(&folder.place, "leads back to a folder around it");
+            return Ok(());
+        }
+        self.trail.push(real);
         let listed = folder.list()?;
         let mut inherited = above.clone();
         for (place, _) in listed.files.iter().filter(|(_, file)| *file == File::Layout) {
@@ -103,9 +115,10 @@ impl Scan {
             match folder.step(&name) {
                 Step::Into(inner) => self.walk(&inner, &inherited)?,
                 Step::Past => {}
-                Step::Skipped(reason) => self.skipped.push(reason),
+                Step::Skipped(reason) => self.skip(&folder.place.join(name), reason),
             }
         }
+        self.trail.pop();
         Ok(())
     }
 
@@ -125,12 +138,17 @@ impl Scan {
         match parsed {
             Ok(source) => Ok(Some(source)),
             Err(reason) => {
-                let warning = format!("{}: {reason}", place.display());
-                self.skipped.push(format!("{} of {warning}", folder.route));
-                self.warnings.push(warning);
+                self.skip(place, &format!("cannot be understood, so {} is missing ({reason})", folder.route));
+                self.warnings.push(format!("{}: {reason}", place.display()));
                 Ok(None)
             }
         }
+    }
+
+    /// Says why something below `app/` was left out.
+    fn skip(&mut self, place: &Path, reason: &str) {
+        let shown = place.strip_prefix(&self.root).unwrap_or(place);
+        self.skipped.push(format!("{} {reason}", shown.display()));
     }
 
     /// Leaves one of several files for one path, which Next.js refuses.
@@ -160,18 +178,24 @@ fn handler(folder: &Folder, place: &Path, source: &Source) -> Entry {
     entry.methods = source.methods();
     entry.fetch_cache.clone_from(&segment.fetch_cache);
     describe(&mut entry, segment);
-    let gets = entry.methods.as_ref().is_none_or(|methods| methods.contains(&"GET"));
+    let gets = match &entry.methods {
+        Some(methods) => methods.contains(&"GET"),
+        None => source.is_open(),
+    };
+    if entry.methods.is_none() && !source.is_open() {
+        entry.note("It exports none of the methods by their names, so Next.js answers 405 to all of them.");
+    }
     let cached = segment.revalidate.is_some_and(|window| window != Window::Seconds(0))
-        || matches!(segment.dynamic, Some(Dynamic::ForceStatic | Dynamic::Error))
+        || matches!(segment.dynamic, Some(Behaviour::ForceStatic | Behaviour::Error))
         || source.static_params.is_some();
-    entry.dynamic = segment.dynamic.and_then(Dynamic::worth_saying).map(str::to_owned);
+    entry.dynamic = segment.dynamic.and_then(Behaviour::worth_saying).map(str::to_owned);
     if !gets {
         if cached {
             entry.note("Its segment config asks for caching, but it exports no GET.");
         }
         return entry;
     }
-    if segment.dynamic == Some(Dynamic::ForceDynamic) {
+    if segment.dynamic == Some(Behaviour::ForceDynamic) {
         if segment.revalidate.is_some_and(|window| window != Window::Seconds(0)) {
             entry.note("`dynamic = 'force-dynamic'` wins over its `revalidate`.");
         }
@@ -191,11 +215,11 @@ fn handler(folder: &Folder, place: &Path, source: &Source) -> Entry {
 /// The route of a page that is kept by its own word; none for others, which a build knows better.
 fn page(folder: &Folder, source: &Source, above: &Segment) -> Option<Entry> {
     let own = &source.segment;
-    if own.revalidate.is_none() && own.dynamic != Some(Dynamic::ForceStatic) {
+    if own.revalidate.is_none() && own.dynamic != Some(Behaviour::ForceStatic) {
         return None;
     }
     let segment = above.below(own);
-    if segment.dynamic == Some(Dynamic::ForceDynamic) || segment.revalidate == Some(Window::Seconds(0)) {
+    if segment.dynamic == Some(Behaviour::ForceDynamic) || segment.revalidate == Some(Window::Seconds(0)) {
         return None;
     }
     let mut entry = Entry::new(&folder.route, Kind::Page);
@@ -204,7 +228,7 @@ fn page(folder: &Folder, source: &Source, above: &Segment) -> Option<Entry> {
     if segment.revalidate != own.revalidate && segment.revalidate.is_some() {
         entry.note("A layout around it has the shorter window, which counts.");
     }
-    entry.dynamic = segment.dynamic.and_then(Dynamic::worth_saying).map(str::to_owned);
+    entry.dynamic = segment.dynamic.and_then(Behaviour::worth_saying).map(str::to_owned);
     describe(&mut entry, &segment);
     params(&mut entry, folder, source);
     Some(entry)
@@ -225,7 +249,8 @@ fn params(entry: &mut Entry, folder: &Folder, source: &Source) {
     let closed = source.segment.dynamic_params == Some(false);
     match &source.static_params {
         Some(Ok(params)) => {
-            entry.params = Some(params.clone());
+            // An empty list says something only where everything else is refused.
+            entry.params = (!params.is_empty() || closed).then(|| params.clone());
             entry.closed = closed;
         }
         Some(Err(reason)) => {

@@ -109,8 +109,8 @@ impl Row<'_> {
         if on_demand.is_some() || !self.built.is_empty() {
             self.window(&mut entry);
             if is_dynamic(self.route) {
-                self.params(&mut entry);
                 entry.closed = on_demand.is_some_and(|route| route.fallback == Fallback::Flag(false));
+                self.params(&mut entry);
             }
             self.answers(&mut entry);
         } else if self.kind == Kind::Page {
@@ -151,7 +151,8 @@ impl Row<'_> {
         if lost > 0 {
             entry.note(format!("{lost} of its prerendered paths are not of its form and are left out."));
         }
-        entry.params = Some(params);
+        // An empty list says something only where everything else is refused.
+        entry.params = (!params.is_empty() || entry.closed).then_some(params);
     }
 
     /// What the answers that were stored tell.

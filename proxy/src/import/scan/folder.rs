@@ -25,7 +25,7 @@ pub(super) enum Step {
     /// None, by the conventions: a private folder or a slot.
     Past,
     /// None here, and why.
-    Skipped(String),
+    Skipped(&'static str),
 }
 
 /// A file that has a meaning.
@@ -82,7 +82,7 @@ impl Folder {
     pub(super) fn step(&self, name: &str) -> Step {
         let place = self.place.join(name);
         if ["(.)", "(..)", "(...)"].iter().any(|marker| name.starts_with(marker)) {
-            return Step::Skipped(format!("{} intercepts navigation inside the application", place.display()));
+            return Step::Skipped("intercepts navigation inside the application");
         }
         if name.starts_with('_') || name.starts_with('@') {
             return Step::Past;

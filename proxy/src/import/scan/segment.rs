@@ -11,7 +11,7 @@ pub(super) struct Segment {
     /// `revalidate`.
     pub(super) revalidate: Option<Window>,
     /// `dynamic`.
-    pub(super) dynamic: Option<Dynamic>,
+    pub(super) dynamic: Option<Behaviour>,
     /// `dynamicParams`.
     pub(super) dynamic_params: Option<bool>,
     /// `fetchCache`.
@@ -26,7 +26,7 @@ pub(super) struct Segment {
 
 /// The values of `dynamic`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Dynamic {
+pub(super) enum Behaviour {
     /// `auto`, the default.
     Auto,
     /// `force-dynamic`.
@@ -37,7 +37,7 @@ pub(super) enum Dynamic {
     Error,
 }
 
-impl Dynamic {
+impl Behaviour {
     /// The word, where it is not the default.
     pub(super) fn worth_saying(self) -> Option<&'static str> {
         match self {
@@ -61,16 +61,21 @@ impl Segment {
                 const EXPECTED: &str = "a whole number of seconds or false";
                 self.revalidate = Some(match value {
                     Literal::Flag(false) => Window::Forever,
-                    other => Window::Seconds(whole(other).ok_or(EXPECTED)?),
+                    Literal::Flag(_)
+                    | Literal::Number(_)
+                    | Literal::Text(_)
+                    | Literal::List(_)
+                    | Literal::Object(_)
+                    | Literal::Nothing => Window::Seconds(whole(value).ok_or(EXPECTED)?),
                 });
             }
             "dynamic" => {
                 const EXPECTED: &str = "auto, force-dynamic, force-static or error";
-                let words = [Dynamic::ForceDynamic, Dynamic::ForceStatic, Dynamic::Error];
+                let words = [Behaviour::ForceDynamic, Behaviour::ForceStatic, Behaviour::Error];
                 let word = text(value).ok_or(EXPECTED)?;
                 self.dynamic = Some(match words.into_iter().find(|dynamic| dynamic.worth_saying() == Some(word)) {
                     Some(dynamic) => dynamic,
-                    None if word == "auto" => Dynamic::Auto,
+                    None if word == "auto" => Behaviour::Auto,
                     None => return Err(EXPECTED),
                 });
             }

@@ -39,6 +39,8 @@ impl Source {
             return Err("brackets are nested too deeply".to_owned());
         }
         let language = SourceType::from_path(place).map_err(|_| "an unknown ending".to_owned())?;
+        // Next.js takes JSX in every file of JavaScript.
+        let language = if language.is_javascript() { language.with_jsx(true) } else { language };
         let allocator = Allocator::default();
         let parsed = Parser::new(&allocator, text, language).parse();
         if let Some(error) = parsed.diagnostics.errors().next() {
@@ -48,6 +50,11 @@ impl Source {
         let mut source = Self::default();
         source.program(&parsed.program);
         Ok(source)
+    }
+
+    /// Whether it exports what another file exports, whatever that is.
+    pub(super) fn is_open(&self) -> bool {
+        self.open
     }
 
     /// The methods that it exports, in the order in which they are usually named; none where that cannot be known. HEAD goes
@@ -132,7 +139,7 @@ impl Source {
             }
         };
         if let Some(form) = reading.refused {
-            self.notes.push(format!("Next.js refuses to read `{name}` with {form} around or before it."));
+            self.notes.push(format!("Next.js refuses to read `{name}` through {form}."));
         }
         // `undefined` says nothing.
         if reading.value == Literal::Nothing {
@@ -166,9 +173,10 @@ impl Source {
 fn returned_by(expression: &Expression<'_>) -> Result<Vec<Params>, &'static str> {
     let expression = expression.get_inner_expression();
     if let Expression::ArrowFunctionExpression(arrow) = expression {
-        return match &arrow.body {
-            ArrowFunctionBody::FunctionBody(body) => returned(body),
-            body => list(body.to_expression()),
+        return if let ArrowFunctionBody::FunctionBody(body) = &arrow.body {
+            returned(body)
+        } else {
+            arrow.body.as_expression().map_or(Err("is not a function that can be read"), list)
         };
     }
     if let Expression::FunctionExpression(function) = expression

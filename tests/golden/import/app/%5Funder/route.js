@@ -1,0 +1,2 @@
+export const dynamic = 'error'
+export function GET() { return new Response('') }
