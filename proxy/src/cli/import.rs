@@ -83,7 +83,7 @@ fn print(text: &str) -> ExitCode {
 /// What the configuration accepts as a server.
 fn upstream(text: &str) -> Result<String, String> {
     let servers = serde_json::json!({ "upstreams": { "next": { "servers": [text.replace('$', "$$")] } } });
-    match config::parse(&servers.to_string(), "", &|_| None) {
+    match config::parse(&servers.to_string(), "", &|_: &str| None) {
         Ok(_) => Ok(text.to_owned()),
         Err(problems) => {
             let expected: Vec<&str> = problems.list().iter().map(|problem| problem.expected.as_str()).collect();

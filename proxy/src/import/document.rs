@@ -92,13 +92,20 @@ fn upstreams(address: &str, entries: &mut [Entry], yaml: &mut Yaml) {
         }
         labelled |= entry.runtime.is_some();
     }
+    if entries.iter().any(|entry| entry.regions == ["home"]) {
+        yaml.comment(0, "Where this gateway is: routes that prefer `home` mean it.");
+        yaml.comment(0, "region: fra1");
+        yaml.gap();
+    }
     yaml.line(0, "upstreams:");
     yaml.line(2, "next:");
     yaml.line(4, &format!("servers: [{}]", value(address, Place::Flow)));
     if labelled {
         yaml.line(4, "runtime: nodejs");
     }
-    if entries.iter().any(|entry| !entry.regions.is_empty()) {
+    let names =
+        |entry: &Entry| entry.regions.iter().any(|region| !["auto", "global", "home"].contains(&region.as_str()));
+    if entries.iter().any(names) {
         yaml.comment(
             4,
             "Routes prefer regions. Servers that have one say it: { address: \"10.0.0.1:3000\", region: fra1 }",

@@ -1,19 +1,12 @@
 //! Parameters: what the dynamic segments of a route stand for in a path that was prerendered.
 
+use crate::config::{Param, RoutePattern, known_paths};
+
 #[cfg(test)]
 mod tests;
 
 /// One object of `params`: names and what they stand for, in the order of the path.
 pub(super) type Params = Vec<(String, Param)>;
-
-/// What a dynamic segment stands for.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Param {
-    /// Of `[x]`.
-    One(String),
-    /// Of `[...x]` and `[[...x]]`.
-    Many(Vec<String>),
-}
 
 /// Reads a prerendered path by its route; none when the path is not one of the route. `[[...x]]` at its root gives no name.
 pub(super) fn params_of(route: &str, path: &str) -> Option<Params> {
@@ -40,6 +33,23 @@ pub(super) fn params_of(route: &str, path: &str) -> Option<Params> {
         }
     }
     values.next().is_none().then_some(params)
+}
+
+/// Whether the configuration takes these parameters for a path of this pattern.
+///
+/// # Errors
+///
+/// What it expects instead.
+pub(super) fn check(params: &Params, pattern: &RoutePattern) -> Result<(), String> {
+    let object: serde_json::Map<String, serde_json::Value> = params
+        .iter()
+        .map(|(name, param)| match param {
+            Param::One(text) => (name.clone(), text.as_str().into()),
+            Param::Many(texts) => (name.clone(), texts.as_slice().into()),
+        })
+        .collect();
+    let json = serde_json::Value::Array(vec![object.into()]).to_string();
+    known_paths(&json, pattern).map(|_| ())
 }
 
 /// Whether a route has dynamic segments.

@@ -1,8 +1,8 @@
 //! Routes on their way into a configuration: what is known about a path, and the item of `routes` that says it.
 
-use super::params::{Param, Params};
+use super::params::{Params, check};
 use super::yaml::{Place, Yaml, key, list, value};
-use crate::config::{RoutePattern, Segment};
+use crate::config::{Dynamic, Kind, Param, RoutePattern, Segment};
 
 #[cfg(test)]
 mod tests;
@@ -18,8 +18,8 @@ pub(super) struct Entry {
     pub(super) kind: Kind,
     /// The methods that it exports, where that is known.
     pub(super) methods: Option<Vec<&'static str>>,
-    /// `dynamic`, where it says something.
-    pub(super) dynamic: Option<String>,
+    /// `dynamic`.
+    pub(super) dynamic: Dynamic,
     /// The window.
     pub(super) revalidate: Window,
     /// The bound of all staleness, in seconds.
@@ -38,16 +38,6 @@ pub(super) struct Entry {
     pub(super) runtime: Option<String>,
     /// Tags of its own.
     pub(super) tags: Vec<String>,
-}
-
-/// What stands at a path.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub(super) enum Kind {
-    /// A Route Handler.
-    #[default]
-    Handler,
-    /// A page.
-    Page,
 }
 
 /// How long an answer is fresh.
@@ -72,10 +62,25 @@ impl Entry {
 
     /// Whether the cache has a part in it.
     pub(super) fn is_cached(&self) -> bool {
+        if self.fetch_cache.as_deref().is_some_and(|word| ["only-no-store", "force-no-store"].contains(&word)) {
+            return false;
+        }
         match self.revalidate {
-            Window::Unsaid | Window::Seconds(0) => self.dynamic.as_deref() == Some("force-static"),
+            Window::Unsaid => self.dynamic == Dynamic::ForceStatic,
+            Window::Seconds(0) => false,
             Window::Seconds(_) | Window::Forever | Window::Origin => true,
         }
+    }
+
+    /// Takes `preferredRegion`. What cannot be the name of a region is told in a comment.
+    pub(super) fn prefer(&mut self, regions: &[String]) {
+        let inside = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_';
+        let fits = |name: &&String| (1..=LONGEST_REGION).contains(&name.len()) && name.bytes().all(inside);
+        let (regions, others): (Vec<&String>, Vec<&String>) = regions.iter().partition(fits);
+        for name in others {
+            self.note(format!("It prefers {name}, which is no name of a region here."));
+        }
+        self.regions = regions.into_iter().cloned().collect();
     }
 
     /// Adds a comment.
@@ -90,20 +95,26 @@ impl Entry {
 
     /// Writes the item of `routes`.
     pub(super) fn write(&self, yaml: &mut Yaml) {
-        if let Err(expected) = RoutePattern::parse(&self.path) {
-            yaml.comment(2, &format!("Left out: {}. A path of the gateway is {expected}.", self.path));
-            return;
-        }
+        let pattern = match RoutePattern::parse(&self.path) {
+            Ok(pattern) => pattern,
+            Err(expected) => {
+                yaml.comment(2, &format!("Left out: {}. A path of the gateway is {expected}.", self.path));
+                return;
+            }
+        };
         for note in &self.notes {
             yaml.comment(2, note);
         }
+        let params = self.params.as_deref().map(|params| usable(params, &pattern, yaml));
         let path = value(&self.path, Place::Block);
         // So that the table tells at a glance which of its rows are not cached.
         yaml.line(2, &if self.is_bare() { format!("- path: {path}  # dynamic") } else { format!("- path: {path}") });
         for (key, value) in self.keys() {
             yaml.line(4, &format!("{key}: {value}"));
         }
-        self.write_params(yaml);
+        if let Some(params) = params {
+            self.write_params(&params, yaml);
+        }
     }
 
     /// The keys with one value each.
@@ -115,9 +126,16 @@ impl Entry {
             Window::Forever => Some("false".to_owned()),
             Window::Origin => Some("origin".to_owned()),
         };
-        let kind = match self.kind {
-            Kind::Handler => None,
-            Kind::Page => Some("page".to_owned()),
+        let kind = match (self.kind, self.revalidate) {
+            // Where the handler's word counts, so does its `Vary`, and the configuration wants no `kind`.
+            (Kind::Handler, _) | (Kind::Page, Window::Origin) => None,
+            (Kind::Page, Window::Unsaid | Window::Seconds(_) | Window::Forever) => Some("page".to_owned()),
+        };
+        let dynamic = match self.dynamic {
+            Dynamic::Auto => None,
+            Dynamic::ForceDynamic => Some("force-dynamic".to_owned()),
+            Dynamic::ForceStatic => Some("force-static".to_owned()),
+            Dynamic::Error => Some("error".to_owned()),
         };
         let region = match self.regions.as_slice() {
             [] => None,
@@ -128,7 +146,7 @@ impl Entry {
         [
             ("kind", kind),
             ("methods", self.methods.as_deref().map(list)),
-            ("dynamic", self.dynamic.as_ref().map(text)),
+            ("dynamic", dynamic),
             ("revalidate", revalidate),
             ("expire", self.expire.map(|seconds| seconds.to_string())),
             ("fetch_cache", self.fetch_cache.as_ref().map(text)),
@@ -143,10 +161,7 @@ impl Entry {
     }
 
     /// Writes `params` and `dynamic_params`. The latter without the former would refuse every path.
-    fn write_params(&self, yaml: &mut Yaml) {
-        let Some(params) = &self.params else {
-            return;
-        };
+    fn write_params(&self, params: &[&Params], yaml: &mut Yaml) {
         if params.len() > MOST_PARAMS {
             yaml.comment(4, &format!("{} paths are rendered ahead, too many to list here.", params.len()));
             if self.closed {
@@ -166,6 +181,26 @@ impl Entry {
             yaml.line(4, "dynamic_params: false");
         }
     }
+}
+
+/// The objects that the configuration takes; a comment tells of the others.
+fn usable<'a>(params: &'a [Params], pattern: &RoutePattern, yaml: &mut Yaml) -> Vec<&'a Params> {
+    let mut first = None;
+    let usable: Vec<&Params> = params
+        .iter()
+        .filter(|object| match check(object, pattern) {
+            Ok(()) => true,
+            Err(expected) => {
+                first.get_or_insert(expected);
+                false
+            }
+        })
+        .collect();
+    if let Some(expected) = first {
+        let lost = params.len() - usable.len();
+        yaml.comment(2, &format!("{lost} of its params are left out: they are not {expected}."));
+    }
+    usable
 }
 
 fn braces(object: &Params) -> String {
@@ -202,3 +237,6 @@ fn rank(segment: &Segment) -> (u8, String) {
 
 /// Most objects of `params` that are listed. More are a data set, which has its place in a file or at an address.
 pub(super) const MOST_PARAMS: usize = 1000;
+
+/// Most bytes of the name of a region.
+const LONGEST_REGION: usize = 64;

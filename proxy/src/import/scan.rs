@@ -12,9 +12,10 @@ use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
 use super::params::is_dynamic;
-use super::route::{Entry, Kind, Window, sort};
+use super::route::{Entry, Window, sort};
+use crate::config::{Dynamic, Kind};
 use folder::{File, Folder, Step};
-use segment::{Behaviour, Segment};
+use segment::Segment;
 use source::Source;
 
 /// What was found.
@@ -186,20 +187,24 @@ fn handler(folder: &Folder, place: &Path, source: &Source) -> Entry {
         entry.note("It exports none of the methods by their names, so Next.js answers 405 to all of them.");
     }
     let cached = segment.revalidate.is_some_and(|window| window != Window::Seconds(0))
-        || matches!(segment.dynamic, Some(Behaviour::ForceStatic | Behaviour::Error))
+        || matches!(segment.dynamic, Some(Dynamic::ForceStatic | Dynamic::Error))
         || source.static_params.is_some();
-    entry.dynamic = segment.dynamic.and_then(Behaviour::worth_saying).map(str::to_owned);
+    entry.dynamic = segment.dynamic.unwrap_or_default();
     if !gets {
         if cached {
             entry.note("Its segment config asks for caching, but it exports no GET.");
         }
         return entry;
     }
-    if segment.dynamic == Some(Behaviour::ForceDynamic) {
+    if segment.dynamic == Some(Dynamic::ForceDynamic) {
         if segment.revalidate.is_some_and(|window| window != Window::Seconds(0)) {
             entry.note("`dynamic = 'force-dynamic'` wins over its `revalidate`.");
         }
         return entry;
+    }
+    if segment.revalidate == Some(Window::Seconds(0)) && segment.dynamic == Some(Dynamic::Error) {
+        entry.dynamic = Dynamic::Auto;
+        entry.note("`revalidate = 0` wins over its `dynamic = 'error'`.");
     }
     entry.revalidate = match segment.revalidate {
         Some(window) => window,
@@ -215,11 +220,11 @@ fn handler(folder: &Folder, place: &Path, source: &Source) -> Entry {
 /// The route of a page that is kept by its own word; none for others, which a build knows better.
 fn page(folder: &Folder, source: &Source, above: &Segment) -> Option<Entry> {
     let own = &source.segment;
-    if own.revalidate.is_none() && own.dynamic != Some(Behaviour::ForceStatic) {
+    if own.revalidate.is_none() && own.dynamic != Some(Dynamic::ForceStatic) {
         return None;
     }
     let segment = above.below(own);
-    if segment.dynamic == Some(Behaviour::ForceDynamic) || segment.revalidate == Some(Window::Seconds(0)) {
+    if segment.dynamic == Some(Dynamic::ForceDynamic) || segment.revalidate == Some(Window::Seconds(0)) {
         return None;
     }
     let mut entry = Entry::new(&folder.route, Kind::Page);
@@ -228,7 +233,7 @@ fn page(folder: &Folder, source: &Source, above: &Segment) -> Option<Entry> {
     if segment.revalidate != own.revalidate && segment.revalidate.is_some() {
         entry.note("A layout around it has the shorter window, which counts.");
     }
-    entry.dynamic = segment.dynamic.and_then(Behaviour::worth_saying).map(str::to_owned);
+    entry.dynamic = segment.dynamic.unwrap_or_default();
     describe(&mut entry, &segment);
     params(&mut entry, folder, source);
     Some(entry)
@@ -237,7 +242,7 @@ fn page(folder: &Folder, source: &Source, above: &Segment) -> Option<Entry> {
 /// What handlers and pages say alike.
 fn describe(entry: &mut Entry, segment: &Segment) {
     entry.max_duration = segment.max_duration;
-    entry.regions.clone_from(&segment.regions);
+    entry.prefer(&segment.regions);
     entry.runtime.clone_from(&segment.runtime);
 }
 

@@ -2,10 +2,13 @@
 
 use std::collections::BTreeMap;
 
+use evergate_cache::MAX_TAG_LENGTH;
+
 use super::build::Build;
-use super::manifest::{Fallback, HeaderText, Prerendered, Seconds};
+use super::manifest::{Fallback, HeaderText, Prerendered, Seconds, Words};
 use super::params::{Params, is_dynamic, params_of};
-use super::route::{Entry, Kind, Window, sort};
+use super::route::{Entry, Window, sort};
+use crate::config::Kind;
 
 #[cfg(test)]
 mod tests;
@@ -198,7 +201,7 @@ impl Row<'_> {
         };
         let everywhere = |tag: &&String| others.iter().all(|tags| tags.contains(tag));
         // Braces would stand for a parameter.
-        let usable = |tag: &&String| !tag.contains(['{', '}']);
+        let usable = |tag: &&String| !tag.contains(['{', '}']) && tag.chars().count() <= MAX_TAG_LENGTH;
         entry.tags = first.iter().filter(everywhere).filter(usable).take(MOST_TAGS).cloned().collect();
         if all.iter().any(|tags| tags.iter().any(|tag| !entry.tags.contains(tag))) {
             entry.note("Some of what was built has further tags; write those that follow a parameter as `tag:{name}`.");
@@ -210,13 +213,13 @@ impl Row<'_> {
         if let Some(function) = self.build.functions.functions.get(self.route) {
             entry.max_duration =
                 function.max_duration.and_then(seconds).filter(|seconds| (1..=LONGEST).contains(seconds));
-            entry.regions = function.regions.as_ref().map(|regions| regions.all().to_vec()).unwrap_or_default();
-            entry.runtime.clone_from(&function.runtime);
+            entry.prefer(function.regions.as_ref().map_or(&[], Words::all));
+            entry.runtime = function.runtime.clone().filter(|runtime| ["nodejs", "edge"].contains(&runtime.as_str()));
         }
         if let Some(edge) = self.build.middleware.functions.get(self.source) {
             entry.runtime = Some("edge".to_owned());
             if entry.regions.is_empty() {
-                entry.regions = edge.regions.as_ref().map(|regions| regions.all().to_vec()).unwrap_or_default();
+                entry.prefer(edge.regions.as_ref().map_or(&[], Words::all));
             }
         }
     }

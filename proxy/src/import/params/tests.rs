@@ -1,4 +1,5 @@
-use super::{Param, Params, is_dynamic, params_of};
+use super::{Params, check, is_dynamic, params_of};
+use crate::config::{Param, RoutePattern};
 
 fn one(name: &str, value: &str) -> (String, Param) {
     (name.to_owned(), Param::One(value.to_owned()))
@@ -42,5 +43,23 @@ fn paths_give_back_their_parameters() {
 fn brackets_around_a_segment_make_it_dynamic() {
     for (route, expected) in [("/", false), ("/a", false), ("/a/[b]/c", true), ("/[[...a]]", true), ("/a[b]", false)] {
         assert_eq!(is_dynamic(route), expected, "{route}");
+    }
+}
+
+/// What the configuration would refuse: the rest of a parent's parameters, and segments that no path can have.
+#[test]
+fn the_configuration_takes_what_is_right() {
+    for (route, params, expected) in [
+        ("/[id]", vec![one("id", "a b")], true),
+        ("/[id]", vec![one("id", "..")], false),
+        ("/[id]", vec![one("id", "")], false),
+        ("/[id]", vec![], false),
+        ("/[lang]/[id]", vec![one("id", "a")], false),
+        ("/[id]", vec![one("id", "a"), one("other", "b")], false),
+        ("/[...id]", vec![one("id", "a")], false),
+        ("/[[...id]]", vec![], true),
+    ] {
+        let pattern = RoutePattern::parse(route).unwrap();
+        assert_eq!(check(&params, &pattern).is_ok(), expected, "{route} {params:?}");
     }
 }

@@ -1,5 +1,5 @@
-use super::{Entry, Kind, MOST_PARAMS, Window, sort};
-use crate::import::params::Param;
+use super::{Entry, MOST_PARAMS, Window, sort};
+use crate::config::{Dynamic, Kind, Param};
 use crate::import::yaml::Yaml;
 
 fn written(entry: &Entry) -> String {
@@ -25,7 +25,7 @@ fn an_item_says_what_is_known() {
         notes: vec!["A note.\nNot a line of its own".to_owned()],
         kind: Kind::Page,
         methods: Some(vec!["GET", "POST"]),
-        dynamic: Some("error".to_owned()),
+        dynamic: Dynamic::Error,
         revalidate: Window::Seconds(60),
         expire: Some(3600),
         params: Some(vec![vec![], vec![("x".to_owned(), Param::Many(vec!["a".to_owned(), "1".to_owned()]))]]),
@@ -58,6 +58,18 @@ fn an_item_says_what_is_known() {
     assert_eq!(written(&Entry::new("/a b", Kind::Handler)), "  - path: \"/a b\"  # dynamic\n");
     let left_out = written(&Entry::new("/a?b", Kind::Handler));
     assert!(left_out.starts_with("  # Left out: /a?b. A path of the gateway is "), "{left_out}");
+}
+
+/// Where the handler's word counts the configuration wants no kind, and of parameters only those of the path.
+#[test]
+fn what_the_configuration_refuses_is_not_written() {
+    let origin = Entry { revalidate: Window::Origin, ..Entry::new("/[id]", Kind::Page) };
+    assert_eq!(written(&origin), "  - path: /[id]\n    revalidate: origin\n");
+    let object = |name: &str| vec![(name.to_owned(), Param::One("a".to_owned()))];
+    let partial = Entry { params: Some(vec![object("other"), object("id")]), ..Entry::new("/[id]", Kind::Handler) };
+    let text = written(&partial);
+    assert!(text.starts_with("  # 1 of its params are left out: they are not an object with `id`"), "{text}");
+    assert!(text.ends_with("    params:\n      - { id: a }\n"), "{text}");
 }
 
 /// Without its list of parameters, `dynamic_params: false` would refuse every path.

@@ -4,6 +4,7 @@
 
 use super::super::route::Window;
 use super::literal::Literal;
+use crate::config::Dynamic;
 
 /// The segment config of a file, as far as it is known.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -11,7 +12,7 @@ pub(super) struct Segment {
     /// `revalidate`.
     pub(super) revalidate: Option<Window>,
     /// `dynamic`.
-    pub(super) dynamic: Option<Behaviour>,
+    pub(super) dynamic: Option<Dynamic>,
     /// `dynamicParams`.
     pub(super) dynamic_params: Option<bool>,
     /// `fetchCache`.
@@ -22,31 +23,6 @@ pub(super) struct Segment {
     pub(super) regions: Vec<String>,
     /// `maxDuration`, in seconds.
     pub(super) max_duration: Option<u64>,
-}
-
-/// The values of `dynamic`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Behaviour {
-    /// `auto`, the default.
-    Auto,
-    /// `force-dynamic`.
-    ForceDynamic,
-    /// `force-static`.
-    ForceStatic,
-    /// `error`.
-    Error,
-}
-
-impl Behaviour {
-    /// The word, where it is not the default.
-    pub(super) fn worth_saying(self) -> Option<&'static str> {
-        match self {
-            Self::Auto => None,
-            Self::ForceDynamic => Some("force-dynamic"),
-            Self::ForceStatic => Some("force-static"),
-            Self::Error => Some("error"),
-        }
-    }
 }
 
 impl Segment {
@@ -71,12 +47,12 @@ impl Segment {
             }
             "dynamic" => {
                 const EXPECTED: &str = "auto, force-dynamic, force-static or error";
-                let words = [Behaviour::ForceDynamic, Behaviour::ForceStatic, Behaviour::Error];
-                let word = text(value).ok_or(EXPECTED)?;
-                self.dynamic = Some(match words.into_iter().find(|dynamic| dynamic.worth_saying() == Some(word)) {
-                    Some(dynamic) => dynamic,
-                    None if word == "auto" => Behaviour::Auto,
-                    None => return Err(EXPECTED),
+                self.dynamic = Some(match text(value).ok_or(EXPECTED)? {
+                    "auto" => Dynamic::Auto,
+                    "force-dynamic" => Dynamic::ForceDynamic,
+                    "force-static" => Dynamic::ForceStatic,
+                    "error" => Dynamic::Error,
+                    _ => return Err(EXPECTED),
                 });
             }
             "dynamicParams" => match value {

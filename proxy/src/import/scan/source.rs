@@ -10,9 +10,10 @@ use oxc_ast::ast::{
 use oxc_parser::Parser;
 use oxc_span::SourceType;
 
-use super::super::params::{Param, Params};
+use super::super::params::Params;
 use super::literal::{self, Literal};
 use super::segment::{Segment, is_config};
+use crate::config::Param;
 
 /// What a file says.
 #[derive(Debug, Default)]

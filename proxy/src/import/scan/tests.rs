@@ -76,6 +76,7 @@ fn windows() {
         ("export const dynamic = 'force-static', revalidate = 5", Window::Seconds(5), 0),
         ("export const dynamic = 'force-dynamic'", Window::Unsaid, 0),
         ("export const dynamic = 'force-dynamic', revalidate = 5", Window::Unsaid, 1),
+        ("export const dynamic = 'error', revalidate = 0", Window::Seconds(0), 1),
         ("export const dynamic = 'sometimes'", Window::Unsaid, 1),
         ("export const generateStaticParams = () => []", forever, 0),
         // Beside another method, and without parameters, it is cached all the same.
