@@ -2,7 +2,8 @@
 //!
 //! Next.js puts a look-ahead before the expression that it makes of a pattern (`^(?!/_next)...`, in
 //! `lib/redirect-status.ts`: `modifyRouteRegex`). A pattern of path-to-regexp has no place before its first slash, so here the
-//! first parameters look around instead: `(?!(?<=^/)_next)` is false exactly where `/_next` would begin.
+//! parameters that may stand first look ahead instead. One that repeats does so at each of its segments: then a path such as
+//! `/a/_next` does not match here, and Next.js redirects it itself.
 
 use super::SPECIAL_IN_PATTERNS;
 
@@ -43,7 +44,7 @@ pub(super) fn outside_next(source: &str, base_path: &str) -> Outside {
             return Outside::Unknown;
         };
         let left = forbidden.get(before.len()..).unwrap_or_default();
-        let ahead = format!("(?!(?<=^{}){})", escape(&before), escape(left));
+        let ahead = format!("(?!{})", escape(left));
         out.push_str(&format!("{}({ahead}{}){}", param.name, param.expression(), param.modifier));
         changed = true;
         rest = param.rest;
@@ -115,7 +116,9 @@ impl<'a> Param<'a> {
     /// Its expression; without one of its own it stands for a segment.
     fn expression(&self) -> String {
         match self.regex {
-            Some(regex) => format!("(?:{regex})"),
+            // What stands before would belong to the first alternative only.
+            Some(regex) if has_alternatives(regex) => format!("(?:{regex})"),
+            Some(regex) => regex.to_owned(),
             None => "[^/]+?".to_owned(),
         }
     }
@@ -145,6 +148,30 @@ fn group(text: &str) -> Option<(&str, &str)> {
         }
     }
     None
+}
+
+/// Whether an expression has alternatives that are not in a group. A bar in a class counts, which does no harm.
+fn has_alternatives(regex: &str) -> bool {
+    let mut rest = regex;
+    while let Some(at) = rest.find(['(', '|', '\\']) {
+        let special = &rest[at..];
+        if special.starts_with('|') {
+            return true;
+        }
+        rest = match group(special) {
+            Some((_, behind)) => behind,
+            // An escape and what it escapes, or a bracket that is not closed.
+            None => {
+                let mut letters = special.chars();
+                let escapes = letters.next() == Some('\\');
+                if escapes {
+                    letters.next();
+                }
+                letters.as_str()
+            }
+        };
+    }
+    false
 }
 
 /// A text in a regular expression.
