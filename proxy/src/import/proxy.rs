@@ -13,6 +13,7 @@ use http::{HeaderName, HeaderValue};
 
 use super::manifest::{Condition, HeaderLine, Headers, Redirect, Routes, Source};
 use super::yaml::{Place, Yaml, key, value};
+use crate::config;
 use outside::{Outside, outside_next};
 use rewrite::Rewriting;
 
@@ -21,15 +22,17 @@ pub(super) fn section(routes: &Routes, paths: &[String]) -> Yaml {
     let mut rules = Yaml::default();
     let writer = Writer { case_sensitive: routes.case_sensitive };
     for rule in &routes.headers {
-        writer.headers(rule, &mut rules);
+        add_if_accepted(&rule.when.source, &mut rules, |item| writer.headers(rule, item));
     }
     for rule in routes.redirects.iter().filter(|rule| !rule.internal) {
-        writer.redirect(rule, &routes.base_path, &mut rules);
+        add_if_accepted(&rule.when.source, &mut rules, |item| writer.redirect(rule, &routes.base_path, item));
     }
     let rewriting = Rewriting::new(routes, paths);
     for rewrite in rewriting.all() {
         match rewriting.obstacle(&rewrite) {
-            None => writer.rewrite(&rewrite, &mut rules),
+            None => {
+                add_if_accepted(&rewrite.rule.when.source, &mut rules, |item| writer.rewrite(&rewrite, item));
+            }
             Some(reason) => {
                 let rule = rewrite.rule;
                 rules.comment(
@@ -48,6 +51,22 @@ pub(super) fn section(routes: &Routes, paths: &[String]) -> Yaml {
         section.append(&rules);
     }
     section
+}
+
+/// Adds an item where the configuration accepts it. What it refuses is left to Next.js: a pattern or a header that means nothing
+/// here must not stop the rest.
+fn add_if_accepted(source: &str, rules: &mut Yaml, write: impl FnOnce(&mut Yaml)) {
+    let mut item = Yaml::default();
+    write(&mut item);
+    let lines: Vec<&str> = item.lines().collect();
+    let text = format!("upstreams: {{ next: {{ servers: [\"127.0.0.1:3000\"] }} }}\nproxy:\n{}\n", lines.join("\n"));
+    match config::parse(&text, "", &|_: &str| None) {
+        Err(problems) if has_items(&item) => {
+            let problem = problems.list().first().map(ToString::to_string).unwrap_or_default();
+            rules.comment(2, &format!("The rule of {source} is left to Next.js: {problem}."));
+        }
+        Ok(_) | Err(_) => rules.append(&item),
+    }
 }
 
 /// Whether anything but comments was written.

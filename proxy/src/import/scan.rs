@@ -10,6 +10,7 @@ mod tests;
 use std::fs;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
+use std::thread;
 
 use super::params::is_dynamic;
 use super::route::{Entry, Window, sort};
@@ -53,6 +54,9 @@ pub enum ScanError {
         #[source]
         io: io::Error,
     },
+    /// No memory for a parser.
+    #[error("cannot start the parser")]
+    NoRoom(#[source] io::Error),
     /// More folders than any application has.
     #[error("{} is more than {DEEPEST} folders deep, or after more than {MOST_FOLDERS}", path.display())]
     TooMany {
@@ -61,6 +65,9 @@ pub enum ScanError {
     },
 }
 
+/// Stack for the parser: a source of 1 MiB that is nothing but operators in front of each other fits. It is taken as it is used.
+const ROOM: usize = 2 << 30;
+
 impl Scan {
     /// Reads the sources in `folder`, which is an `app/` or a project.
     ///
@@ -68,6 +75,15 @@ impl Scan {
     ///
     /// See [`ScanError`].
     pub(super) fn read(folder: &Path) -> Result<Self, ScanError> {
+        // The parser calls itself for every operator and statement inside another.
+        let roomy = thread::Builder::new().stack_size(ROOM);
+        thread::scope(|scope| {
+            let scanning = roomy.spawn_scoped(scope, || Self::read_here(folder)).map_err(ScanError::NoRoom)?;
+            scanning.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+        })
+    }
+
+    fn read_here(folder: &Path) -> Result<Self, ScanError> {
         let app = folder::app_folder(folder)?;
         let mut scan = Self { root: app.clone(), ..Self::default() };
         scan.walk(&Folder::root(app), &Segment::default())?;

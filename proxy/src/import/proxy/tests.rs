@@ -144,3 +144,19 @@ fn slashes_at_the_end_are_no_rules() {
         assert_eq!(written(json, &[]), "");
     }
 }
+
+/// A rule that means nothing here does not make the rest unusable.
+#[test]
+fn what_the_configuration_refuses_is_left_to_next() {
+    let json = serde_json::json!({ "headers": [
+        { "source": "/a", "headers": [{ "key": "age", "value": "1" }] },
+        { "source": "/b(", "headers": [{ "key": "x-b", "value": "1" }] },
+        { "source": "/c", "headers": [{ "key": "x-c", "value": "1" }] },
+    ] });
+    let text = written(json, &[]);
+    for source in ["/a", "/b("] {
+        assert!(text.contains(&format!("# The rule of {source} is left to Next.js: ")), "{text}");
+    }
+    assert!(text.contains("  - matcher: /c\n"), "{text}");
+    assert_eq!(text.matches("- matcher").count(), 1, "{text}");
+}
