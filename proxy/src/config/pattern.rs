@@ -7,13 +7,16 @@ use std::fmt;
 mod tests;
 
 /// A configured path, such as `/items/[slug]`.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+///
+/// Patterns are ordered as Next.js sorts its routes, which is the order in which they are tried: segment by segment, each as
+/// [`Segment`] says, and a path before those that continue it. Of two patterns that match one path, the smaller wins.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct RoutePattern {
     segments: Vec<Segment>,
 }
 
-/// What stands between two slashes of a pattern.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+/// What stands between two slashes of a pattern. The kinds are ordered as they stand here, and within a kind the name decides.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Segment {
     /// This text, in the normal form of paths: unreserved characters decoded, hex in upper case.
     Static(String),
