@@ -1,10 +1,8 @@
-//! Which route a path belongs to, and what its dynamic segments stand for. The files under `vectors` are rows of the tests of
-//! Next.js 16.2.2, each with its source; of `route_sort_flat` those whose list is a table that Next.js accepts.
+//! Which route a path belongs to, and what its dynamic segments stand for.
 
-use std::collections::BTreeSet;
+mod vectors;
 
 use proptest::prelude::*;
-use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::RouteTable;
@@ -125,139 +123,6 @@ fn a_static_route_is_found_by_its_own_text() {
     }
 }
 
-/// A row of Next.js's tests.
-#[derive(Deserialize)]
-struct Row<I, E> {
-    id: String,
-    input: I,
-    expect: E,
-}
-
-fn rows<I: for<'a> Deserialize<'a>, E: for<'a> Deserialize<'a>>(json: &str) -> Vec<Row<I, E>> {
-    serde_json::from_str(json).unwrap()
-}
-
-#[derive(Deserialize)]
-struct Match {
-    route: String,
-    path: String,
-}
-
-#[test]
-fn route_match_vectors() {
-    let rows: Vec<Row<Match, Value>> = rows(include_str!("vectors/route_match.json"));
-    assert_eq!(rows.len(), 23);
-    for Row { id, input, expect } in rows {
-        if expect.get("error").is_some() {
-            // A broken encoding is an exception there, and a 400 here.
-            assert!(Target::parse(&input.path).is_err(), "{id}");
-            continue;
-        }
-        let found = found(&patterns(&[&input.route]), &input.path).map(|(_, params)| params);
-        assert_eq!(found, Some(expect).filter(|params| !params.is_null()), "{id}");
-    }
-}
-
-/// Paths that two patterns might share: those of the first, with the plain segments of the second where it has none.
-fn common_paths(one: &RoutePattern, other: &RoutePattern) -> Vec<String> {
-    let plain = |at: usize| match other.segments().get(at) {
-        Some(Segment::Static(text)) => text.as_str(),
-        Some(Segment::Param(_) | Segment::CatchAll(_) | Segment::OptionalCatchAll(_)) | None => "x",
-    };
-    let mut paths = vec![String::new()];
-    for (at, segment) in one.segments().iter().enumerate() {
-        let longer = |lengths: std::ops::RangeInclusive<usize>| {
-            let ends: Vec<String> =
-                lengths.map(|length| (0..length).map(|more| format!("/{}", plain(at + more))).collect()).collect();
-            paths.iter().flat_map(|path| ends.iter().map(move |end| format!("{path}{end}"))).collect()
-        };
-        paths = match segment {
-            Segment::Static(text) => paths.iter().map(|path| format!("{path}/{text}")).collect(),
-            Segment::Param(_) => longer(1..=1),
-            Segment::CatchAll(_) => longer(1..=4),
-            Segment::OptionalCatchAll(_) => longer(0..=4),
-        };
-    }
-    paths.into_iter().map(|path| if path.is_empty() { String::from("/") } else { path }).collect()
-}
-
-/// Which of two patterns wins wherever both match: -1 the first, 1 the second; none when no path shows it.
-fn order(one: &RoutePattern, other: &RoutePattern) -> Option<i32> {
-    let matches = |pattern: &RoutePattern, path: &str| found(std::slice::from_ref(pattern), path).is_some();
-    let mut shared = common_paths(one, other);
-    shared.extend(common_paths(other, one));
-    shared.retain(|path| matches(one, path) && matches(other, path));
-    let winners: BTreeSet<i32> = shared
-        .iter()
-        .flat_map(|path| {
-            let first = found(&[one.clone(), other.clone()], path).unwrap().0;
-            let turned = found(&[other.clone(), one.clone()], path).unwrap().0;
-            [if first == 0 { -1 } else { 1 }, if turned == 1 { -1 } else { 1 }]
-        })
-        .collect();
-    assert!(winners.len() <= 1, "{one} and {other} win by turns");
-    winners.first().copied()
-}
-
-#[derive(Deserialize)]
-struct Pair {
-    a: String,
-    b: String,
-}
-
-#[test]
-fn route_compare_vectors() {
-    // Spellings that our configuration refuses, and what it says to write instead.
-    let spelled = |text: &str| match text.strip_suffix('/').unwrap_or(text) {
-        "" => RoutePattern::root(),
-        text => RoutePattern::parse(text).unwrap(),
-    };
-    let rows: Vec<Row<Pair, i32>> = rows(include_str!("vectors/route_compare.json"));
-    let mut compared = 0;
-    for Row { id, input, expect } in rows {
-        let (one, other) = (spelled(&input.a), spelled(&input.b));
-        if one == other {
-            assert_eq!(expect, 0, "{id}");
-        } else if let Some(found) = order(&one, &other) {
-            assert_eq!(found, expect, "{id}");
-            compared += 1;
-        } else {
-            assert_ne!(expect, 0, "{id}");
-        }
-    }
-    assert_eq!(compared, 3, "the rows whose routes can match the same path");
-}
-
-#[derive(Deserialize)]
-struct List {
-    routes: Vec<String>,
-}
-
-#[test]
-fn route_sort_vectors() {
-    let sort: Vec<Row<List, Vec<String>>> = rows(include_str!("vectors/route_sort.json"));
-    let flat: Vec<Row<List, Vec<String>>> = rows(include_str!("vectors/route_sort_flat.json"));
-    let mut compared = 0;
-    for Row { id, input, expect } in sort.into_iter().chain(flat) {
-        let given = patterns(&input.routes);
-        let sorted = patterns(&expect);
-        assert_eq!(given.len(), sorted.len(), "{id}");
-        for (place, pattern) in sorted.iter().enumerate() {
-            // Each is found in its table, by a path of its own.
-            let own = common_paths(pattern, pattern).pop().unwrap();
-            let winner = found(&given, &own).map(|(place, _)| &given[place]);
-            assert_eq!(winner, Some(pattern), "{id}: {own}");
-            for later in &sorted[place + 1..] {
-                if let Some(found) = order(pattern, later) {
-                    assert_eq!(found, -1, "{id}: {pattern} and {later}");
-                    compared += 1;
-                }
-            }
-        }
-    }
-    assert!(compared >= 5, "only {compared} pairs can match the same path");
-}
-
 /// Patterns of few names, so that they meet.
 fn pattern() -> impl Strategy<Value = String> {
     let segment = |at: usize| {
@@ -270,17 +135,6 @@ fn pattern() -> impl Strategy<Value = String> {
         let path: String = [first, second, third].into_iter().take(length).chain([end.to_owned()]).collect();
         if path.is_empty() { String::from("/") } else { path }
     })
-}
-
-/// Where a pattern stands among those that match a path: plain segments first, then `[x]`, `[...x]` and `[[...x]]`.
-fn rank(pattern: &RoutePattern) -> Vec<u8> {
-    let rank = |segment: &Segment| match segment {
-        Segment::Static(_) => 0,
-        Segment::Param(_) => 1,
-        Segment::CatchAll(_) => 2,
-        Segment::OptionalCatchAll(_) => 3,
-    };
-    pattern.segments().iter().map(rank).collect()
 }
 
 /// Whether a pattern matches the segments of a path, read from left to right.
@@ -303,7 +157,7 @@ proptest! {
         path in proptest::collection::vec(proptest::sample::select(vec!["a", "b", "c"]), 0..5),
     ) {
         let patterns = patterns(&texts.into_iter().collect::<Vec<_>>());
-        let expected = (0..patterns.len()).filter(|at| fits(patterns[*at].segments(), &path)).min_by_key(|at| rank(&patterns[*at]));
+        let expected = (0..patterns.len()).filter(|at| fits(patterns[*at].segments(), &path)).min_by_key(|at| &patterns[*at]);
         let found = found(&patterns, &format!("/{}", path.join("/"))).map(|(place, _)| place);
         prop_assert_eq!(found, expected);
     }
