@@ -1,6 +1,7 @@
 //! The command line.
 
 mod import;
+mod routes;
 
 use std::error::Error;
 use std::io::Write;
@@ -42,6 +43,9 @@ enum Command {
     /// Check the configuration: every problem at once, each with its line and what would be accepted.
     #[command(after_help = EXIT_CODES)]
     Check(Options),
+    /// Print the routes in the order in which they are tried, with what is kept of each and for how long.
+    #[command(after_help = EXIT_CODES)]
+    Routes(routes::Options),
     /// Print a configuration for an application that exists.
     #[command(after_help = EXIT_CODES)]
     Import(import::Arguments),
@@ -63,6 +67,7 @@ pub fn main() -> ExitCode {
     match command_line.command {
         Command::Run(options) => run(&options.config),
         Command::Check(options) => check(&options.config),
+        Command::Routes(options) => routes::routes(&options),
         Command::Import(arguments) => import::main(&arguments),
     }
 }

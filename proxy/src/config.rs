@@ -56,6 +56,7 @@ pub use methods::Methods;
 pub use params::{KnownParams, MAX_KNOWN_PATHS, Param, canonical_path, known_paths};
 pub use pattern::{PatternError, RoutePattern, Segment};
 pub use problem::{Problem, Problems};
+pub(crate) use quantity::show_duration;
 pub use query::{Query, QueryPattern};
 pub use route::{Authorization, Bypass, Revalidate, Route};
 pub use segment::{Dynamic, FetchCache, Kind, PreferredRegion};

@@ -49,6 +49,8 @@ mod queue;
 #[cfg(test)]
 mod ranges;
 #[cfg(test)]
+mod routes;
+#[cfg(test)]
 mod rules;
 #[cfg(test)]
 mod segment;

@@ -53,7 +53,7 @@ pub(super) fn positive_duration(node: &Node) -> Result<Duration, Expected> {
 }
 
 /// A duration for a message, as it would be written in the file.
-pub(super) fn show_duration(duration: Duration) -> String {
+pub(crate) fn show_duration(duration: Duration) -> String {
     if duration.subsec_nanos() > 0 {
         return format!("{}s", duration.as_secs_f64());
     }
