@@ -7,9 +7,15 @@ use crate::target::decode;
 
 /// Routes by path. Segment by segment a static name comes first, then `[x]`, then `[...x]`, then `[[...x]]`, whatever the
 /// order in the file; the look-up's cost depends on the path's length, not on the number of routes.
+///
+/// A path leads into both the static and the `[x]` branch only where the table has both, and back out of the first when it
+/// leads nowhere. Each node is at one depth and below one parent, so that a look-up comes to it at most once: whatever a
+/// visitor asks for, no more is looked at than the operator wrote down.
 #[derive(Debug, Default)]
 pub struct RouteTable {
     root: Node,
+    /// How many nodes there are below the root.
+    nodes: usize,
 }
 
 /// One level of the tree.
@@ -35,7 +41,7 @@ impl RouteTable {
     pub fn new<'a>(patterns: impl IntoIterator<Item = &'a RoutePattern>) -> RouteTable {
         let mut table = RouteTable::default();
         for (index, pattern) in patterns.into_iter().enumerate() {
-            table.root.insert(pattern.segments(), index);
+            table.nodes += table.root.insert(pattern.segments(), index);
         }
         table
     }
@@ -43,10 +49,19 @@ impl RouteTable {
     /// The most specific route for `path` (in normal form, without a trailing slash).
     pub fn find<'a>(&'a self, path: &'a str) -> Option<Matched<'a>> {
         let rest = path.strip_prefix('/').filter(|rest| !rest.is_empty());
-        let mut bindings = Vec::new();
-        let route = self.root.find(rest, &mut bindings)?;
-        Some(Matched { route, bindings })
+        let mut way = Way::default();
+        let route = self.root.find(rest, &mut way);
+        debug_assert!(way.nodes <= self.nodes + 1, "{path}: {} nodes of {} were looked at", way.nodes, self.nodes);
+        Some(Matched { route: route?, bindings: way.bindings })
     }
+}
+
+/// The way of a look-up through the table.
+#[derive(Debug, Default)]
+struct Way<'a> {
+    bindings: Vec<Binding<'a>>,
+    /// How many nodes it came to.
+    nodes: usize,
 }
 
 /// A name and the undecoded part of the path that it stands for.
@@ -69,23 +84,35 @@ impl Binding<'_> {
 }
 
 impl Node {
-    fn insert(&mut self, segments: &[Segment], index: usize) {
+    /// Inserts a route, and gives back how many nodes that took.
+    fn insert(&mut self, segments: &[Segment], index: usize) -> usize {
+        let fresh = |node: &Node| usize::from(node.is_empty());
         match segments {
             [] => self.route = Some(index),
             [Segment::Static(name), rest @ ..] => {
-                self.statics.entry(name.as_str().into()).or_default().insert(rest, index);
+                let node = self.statics.entry(name.as_str().into()).or_default();
+                return fresh(node) + node.insert(rest, index);
             }
             [Segment::Param(name), rest @ ..] => {
-                self.param.get_or_insert_with(|| Box::new((name.clone(), Node::default()))).1.insert(rest, index);
+                let (_, node) = &mut **self.param.get_or_insert_with(|| Box::new((name.clone(), Node::default())));
+                return fresh(node) + node.insert(rest, index);
             }
             // The configuration has made sure that these come last.
             [Segment::CatchAll(name), ..] => self.catch_all = Some((name.clone(), index)),
             [Segment::OptionalCatchAll(name), ..] => self.optional_catch_all = Some((name.clone(), index)),
         }
+        0
+    }
+
+    /// Whether no route has come here yet.
+    fn is_empty(&self) -> bool {
+        let Node { statics, param, catch_all, optional_catch_all, route } = self;
+        statics.is_empty() && param.is_none() && catch_all.is_none() && optional_catch_all.is_none() && route.is_none()
     }
 
     /// `rest` is what of the path is left, none at its end. The bindings of a branch that leads nowhere are taken back.
-    fn find<'a>(&'a self, rest: Option<&'a str>, params: &mut Vec<Binding<'a>>) -> Option<usize> {
+    fn find<'a>(&'a self, rest: Option<&'a str>, way: &mut Way<'a>) -> Option<usize> {
+        way.nodes += 1;
         let Some(rest) = rest else {
             // `[[...x]]` at its root gives no key.
             return self.route.or(self.optional_catch_all.as_ref().map(|(_, route)| *route));
@@ -95,19 +122,19 @@ impl Node {
             None => (rest, None),
         };
         if let Some(node) = self.statics.get(segment)
-            && let Some(route) = node.find(remaining, params)
+            && let Some(route) = node.find(remaining, way)
         {
             return Some(route);
         }
         if let Some((name, node)) = self.param.as_deref() {
-            params.push(Binding { name, value: segment, many: false });
-            if let Some(route) = node.find(remaining, params) {
+            way.bindings.push(Binding { name, value: segment, many: false });
+            if let Some(route) = node.find(remaining, way) {
                 return Some(route);
             }
-            params.pop();
+            way.bindings.pop();
         }
         let (name, route) = self.catch_all.as_ref().or(self.optional_catch_all.as_ref())?;
-        params.push(Binding { name, value: rest, many: true });
+        way.bindings.push(Binding { name, value: rest, many: true });
         Some(*route)
     }
 }

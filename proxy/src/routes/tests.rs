@@ -5,7 +5,7 @@ mod vectors;
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
-use super::RouteTable;
+use super::{RouteTable, Way};
 use crate::config::{RoutePattern, Segment};
 use crate::target::Target;
 
@@ -120,6 +120,53 @@ fn a_static_route_is_found_by_its_own_text() {
                 assert_eq!(found(&[pattern], &text), Some((0, json!({}))), "{text}");
             }
         }
+    }
+}
+
+/// How many nodes of the table a look-up comes to, and how many there are.
+fn looked_at(table: &RouteTable, path: &str) -> (usize, usize) {
+    let mut way = Way::default();
+    table.root.find(path.strip_prefix('/'), &mut way);
+    (way.nodes, table.nodes + 1)
+}
+
+#[test]
+fn a_look_up_comes_to_each_node_at_most_once() {
+    const DEPTH: usize = 10;
+    // Every mixture of `a` and `[x]`, so that every beginning of every route fits a path of many `a`.
+    let mixtures: Vec<String> = (0..1_usize << DEPTH)
+        .map(|bits| {
+            let plain = |at: usize| bits >> at & 1 == 0;
+            (0..DEPTH).map(|at| if plain(at) { String::from("/a") } else { format!("/[x{at}]") }).collect()
+        })
+        .collect();
+    let ended: Vec<String> = mixtures.iter().map(|path| format!("{path}/end")).collect();
+    let table = RouteTable::new(&patterns(&ended));
+    let inner = (1 << (DEPTH + 1)) - 1;
+    let a = "/a".repeat(DEPTH);
+    let cases = [
+        // What is in none of them, of whatever length, has every beginning and nothing of the ends.
+        (format!("{a}/a"), inner),
+        (format!("{a}{}", "/a".repeat(8_000)), inner),
+        (format!("{a}/"), inner),
+        (a.clone(), inner),
+        // What ends early has no more than that.
+        ("/a".repeat(DEPTH - 1), inner / 2),
+        // The first way leads to the end.
+        (format!("{a}/end"), DEPTH + 2),
+        ("/b".repeat(DEPTH) + "/b", DEPTH + 1),
+    ];
+    for (path, expected) in cases {
+        assert_eq!(looked_at(&table, &path), (expected, inner + mixtures.len()), "{} bytes of path", path.len());
+    }
+    // A chain of both kinds is no more than a chain, however long the path.
+    let chain: String = (0..100).map(|at| format!("/a/[x{at}]")).collect();
+    let table = RouteTable::new(&patterns(&[&chain]));
+    assert_eq!(looked_at(&table, &"/a".repeat(8_000)), (201, 201));
+    // And the number of routes beside the way has no part in it.
+    for count in [10, 1_000] {
+        let many: Vec<String> = (0..count).map(|at| format!("/shop/s{at}/[item]/edit")).collect();
+        assert_eq!(looked_at(&RouteTable::new(&patterns(&many)), "/shop/s5/x/edit").0, 5);
     }
 }
 
