@@ -15,7 +15,7 @@ export NEXT_TELEMETRY_DISABLED := 1
 .DEFAULT_GOAL := help
 # The steps of `test` are in order, and cargo uses every core by itself.
 .NOTPARALLEL:
-.PHONY: help run build test test-rust fuzz conformance lint setup-build setup-test setup-rust setup-node setup-promtool setup-next setup-conformance setup-cxx setup-fuzz
+.PHONY: help run build test test-rust fuzz conformance bench-routes lint setup-build setup-test setup-rust setup-node setup-promtool setup-next setup-conformance setup-cxx setup-fuzz
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -60,6 +60,9 @@ fuzz: setup-fuzz ## invent input for what reads the fields of requests and respo
 conformance: build setup-conformance ## run the public HTTP cache test suite against the release binary
 	@EVERGATE_BIN="$(BINARY)" node $(SUITE)/run.mjs
 	@EVERGATE_BIN="$(BINARY)" node $(SUITE)/run.mjs --heuristic
+
+bench-routes: setup-build ## measure what a look-up in the route table costs, with 10 to 10,000 routes
+	cargo bench --locked -p evergate --bench routes
 
 lint: setup-build setup-cxx setup-rust ## formatting, clippy, documentation; warnings are errors
 	cargo fmt --all --check
