@@ -1,10 +1,14 @@
 //! Patterns: configured paths in the conventions of the Next.js file system.
 
-use crate::target::allowed;
-use std::fmt;
-
+mod source;
 #[cfg(test)]
 mod tests;
+
+use std::fmt;
+
+use source::{interception, is_file, is_group, private, visited, visited_by};
+
+use crate::target::allowed;
 
 /// A configured path, such as `/items/[slug]`.
 ///
@@ -73,6 +77,20 @@ pub enum PatternError {
         /// The path without the file.
         instead: String,
     },
+    /// The last segment is the name of a source file, in a folder that Next.js keeps out of its routes.
+    #[error("the path that visitors ask for: none in Next.js, which keeps `{folder}` private, else `{instead}`")]
+    PrivateFolder {
+        /// The folder.
+        folder: String,
+        /// The path without the file.
+        instead: String,
+    },
+    /// A segment such as `(..)photo`, which stands for another path.
+    #[error("the path that is intercepted: `{instead}`")]
+    Interception {
+        /// That path.
+        instead: String,
+    },
     /// Brackets that do not enclose a segment.
     #[error("brackets around a whole segment (`/[slug]`), or `%5B` and `%5D` for plain ones")]
     LooseBracket,
@@ -118,7 +136,9 @@ impl RoutePattern {
     /// The first thing that is wrong with it, and what to write instead.
     pub fn parse(text: &str) -> Result<Self, PatternError> {
         let Some(inner) = text.strip_prefix('/') else {
-            return Err(PatternError::NoLeadingSlash);
+            return Err(
+                visited_by(text).map_or(PatternError::NoLeadingSlash, |instead| PatternError::FileName { instead })
+            );
         };
         if text.len() > LONGEST {
             return Err(PatternError::TooLong);
@@ -214,37 +234,29 @@ impl fmt::Display for Segment {
     }
 }
 
-/// Refuses what the whole path shows: empty segments, groups, and the name of a source file.
+/// Refuses what the whole path shows: empty segments, groups, intercepting segments, and the name of a source file.
 fn check_parts(parts: &[&str]) -> Result<(), PatternError> {
-    let join = |keep: &dyn Fn(&str) -> bool| {
-        let kept: Vec<&str> = parts.iter().copied().filter(|part| keep(part)).collect();
-        format!("/{}", kept.join("/"))
-    };
-    let instead = || join(&|part| !part.is_empty() && !is_group(part) && !is_file(part));
+    let is_source = is_file(parts);
+    let instead = || visited(parts, is_source);
     if parts.split_last().is_some_and(|(last, before)| last.is_empty() && before.iter().all(|part| !part.is_empty())) {
         return Err(PatternError::TrailingSlash { instead: instead() });
     }
     if parts.iter().any(|part| part.is_empty()) {
         return Err(PatternError::EmptySegment { instead: instead() });
     }
+    if parts.iter().any(|part| interception(part).is_some()) {
+        return Err(PatternError::Interception { instead: instead() });
+    }
     if parts.iter().any(|part| is_group(part)) {
         return Err(PatternError::Group { instead: instead() });
     }
-    if parts.last().is_some_and(|last| is_file(last)) {
+    if let Some(folder) = private(parts) {
+        return Err(PatternError::PrivateFolder { folder: folder.to_owned(), instead: instead() });
+    }
+    if is_source {
         return Err(PatternError::FileName { instead: instead() });
     }
     Ok(())
-}
-
-/// Whether a segment is a route group of Next.js. A plain pair of parentheses can be written `%28`
-/// and `%29`.
-fn is_group(part: &str) -> bool {
-    part.starts_with('(') && part.ends_with(')')
-}
-
-/// Whether a segment is the file of a Route Handler.
-fn is_file(part: &str) -> bool {
-    part.strip_prefix("route.").is_some_and(|ending| ["js", "jsx", "ts", "tsx", "mjs", "cjs", "mts"].contains(&ending))
 }
 
 fn check_order(segments: &[Segment]) -> Result<(), PatternError> {

@@ -107,12 +107,86 @@ fn length_has_a_limit() {
     assert_eq!(RoutePattern::parse(&format!("{longest}a")), Err(PatternError::TooLong));
 }
 
+/// What people paste from an editor, and the path that is to be written instead; none where it is a path already.
+#[test]
+fn pasted_paths_of_source_files_are_told_as_what_visitors_ask_for() {
+    let cases = [
+        ("app/items/[slug]/route.ts", Some("/items/[slug]")),
+        ("./app/items/[slug]/route.ts", Some("/items/[slug]")),
+        ("../app/items/[slug]/route.ts", Some("/items/[slug]")),
+        ("src/app/items/[slug]/route.js", Some("/items/[slug]")),
+        ("./src/app/items/route.mjs", Some("/items")),
+        ("/src/app/items/route.tsx", Some("/items")),
+        ("/app/items/route.ts", Some("/items")),
+        ("/app/(shop)/items/route.ts", Some("/items")),
+        ("app/(shop)/(sale)/items/[...rest]/route.ts", Some("/items/[...rest]")),
+        ("app/route.ts", Some("/")),
+        ("route.ts", Some("/")),
+        ("/items/route.ts", Some("/items")),
+        ("items/route.ts", Some("/items")),
+        ("app/rss.xml/route.ts", Some("/rss.xml")),
+        ("app/app/route.ts", Some("/app")),
+        ("src/app/[[...rest]]/page.jsx", Some("/[[...rest]]")),
+        ("/items/page.tsx", Some("/items")),
+        ("src/app/docs/page.mdx", Some("/docs")),
+        ("./app/items", Some("/items")),
+        ("src/app/(shop)", Some("/")),
+        ("/items/(group)/x", Some("/items/x")),
+        // Slots are in no path, and nobody is served from a private folder, unless it only looks like one.
+        ("app/@modal/items/route.ts", Some("/items")),
+        ("/items/@modal/photo/page.tsx", Some("/items/photo")),
+        ("app/_lib/items/route.ts", Some("/_lib/items")),
+        ("/items/_data/route.ts", Some("/items/_data")),
+        ("app/%5Fnext/items/route.ts", Some("/%5Fnext/items")),
+        ("/@ann/posts", None),
+        ("/_next/image", None),
+        // An intercepting folder stands for the path that it intercepts.
+        ("/feed/(.)photo", Some("/feed/photo")),
+        ("/feed/(..)photo/[id]", Some("/photo/[id]")),
+        ("/a/feed/(..)(..)photo", Some("/photo")),
+        ("/a/b/c/(...)photo", Some("/photo")),
+        ("/(..)photo", Some("/photo")),
+        ("app/feed/@modal/(..)photo/[id]/page.tsx", Some("/photo/[id]")),
+        // What only looks like a file.
+        ("/route.xml", None),
+        ("/routes.ts/a", None),
+        ("/app/items", None),
+        ("/src/app/items", None),
+        ("/page.html", None),
+        ("/a/page", None),
+    ];
+    for (text, expected) in cases {
+        let said = RoutePattern::parse(text).map_err(|error| error.to_string());
+        let Some(expected) = expected else {
+            assert_eq!(said.map(|pattern| pattern.to_string()), Ok(text.to_owned()), "{text}");
+            continue;
+        };
+        let told = said.expect_err(text);
+        assert!(told.ends_with(&format!("`{expected}`")), "{text}: {told}");
+        assert!(RoutePattern::parse(expected).is_ok(), "{text}: {expected} would be refused too");
+    }
+}
+
+#[test]
+fn texts_without_a_slash_that_name_no_file_want_one() {
+    for text in ["app", "src", "app/items", "src/items", "posts/route", "https://acme.com/app/route.ts", ".", "./items"]
+    {
+        assert_eq!(RoutePattern::parse(text), Err(PatternError::NoLeadingSlash), "{text}");
+    }
+}
+
 #[test]
 fn messages_say_what_to_write() {
     let cases = [
         ("/(shop)/cart", "the path without the group: `/cart`"),
         ("/posts/route.ts", "the path that visitors ask for: `/posts`"),
         ("/[[x]]", "`[x]` or `[[...x]]`: a single segment cannot be optional"),
+        ("src/app/posts/route.ts", "the path that visitors ask for: `/posts`"),
+        ("/feed/(..)photo", "the path that is intercepted: `/photo`"),
+        (
+            "/a/_lib/route.ts",
+            "the path that visitors ask for: none in Next.js, which keeps `_lib` private, else `/a/_lib`",
+        ),
     ];
     for (text, expected) in cases {
         assert_eq!(RoutePattern::parse(text).unwrap_err().to_string(), expected, "{text}");
