@@ -41,6 +41,8 @@ mod params;
 #[cfg(test)]
 mod pass;
 #[cfg(test)]
+mod paths;
+#[cfg(test)]
 mod privacy;
 #[cfg(test)]
 mod protocol;
