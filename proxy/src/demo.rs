@@ -6,10 +6,11 @@
 //! and shares no memory with the cache, because a visitor could not trust a demonstration that cheats.
 //!
 //! Begin with [`Demo::start`]; the router below it is the list of handlers, and the modules hold one kind each:
-//! `pages` (what is read), `news` (what says itself how long it is good), `heads` (cookies, headers, redirects, CORS), `bodies` (what is sent), `streams` (what comes
+//! `pages` (what is read), `documents` (what is no page), `news` (what says itself how long it is good), `heads` (cookies, headers, redirects, CORS), `bodies` (what is sent), `streams` (what comes
 //! bit by bit) and `troubles` (what is late or fails).
 
 mod bodies;
+mod documents;
 mod heads;
 mod news;
 mod pages;
@@ -80,6 +81,7 @@ fn router(site: Site) -> Router {
         )
         .route("/dashboard/{team}", get(pages::params))
         .route("/shop/{tag}/{item}", get(pages::params))
+        .route("/blog/{*slug}", get(pages::blog))
         .route("/api/cookies", any(heads::cookies))
         .route("/api/headers", get(heads::headers))
         .route("/posts", get(pages::posts))
@@ -87,12 +89,18 @@ fn router(site: Site) -> Router {
         .route("/items/{slug}", get(pages::item))
         .route("/api/search", get(pages::search))
         .route("/stream", get(streams::paragraphs))
+        .route("/api/chat", post(streams::chat))
         .route("/events", get(streams::events))
         .route("/items", post(bodies::json))
         .route("/items/form", post(bodies::form).get(pages::form_item))
         .route("/api/cors", get(heads::cors).options(heads::preflight))
         .route("/api/webhook", post(bodies::webhook))
-        .route("/rss.xml", get(pages::rss))
+        .route("/api/echo", post(bodies::echo))
+        .route("/api/upload", post(bodies::upload))
+        .route("/rss.xml", get(documents::rss))
+        .route("/sitemap.xml", get(documents::sitemap))
+        .route("/robots.txt", get(documents::robots))
+        .route("/icon.png", get(documents::icon))
         .route("/news", get(news::read).post(news::publish))
         .route("/slow", get(troubles::slow))
         .route("/flaky", get(troubles::flaky))
@@ -124,7 +132,7 @@ async fn missing() -> (StatusCode, &'static str) {
     (StatusCode::NOT_FOUND, "no handler here; GET / lists those there are\n")
 }
 
-/// The longest request body that a handler reads, in bytes; a longer one is answered 413.
+/// The longest request body that a handler keeps to read, in bytes; a longer one is answered 413.
 const MAX_BODY: usize = 16 * 1024 * 1024;
 
 const INTRODUCTION: &str = "\
@@ -134,13 +142,14 @@ same `run` twice means that the second answer came from memory. config.yaml says
 ";
 
 /// Method, a path that works, and what it shows.
-const HANDLERS: [(&str, &str, &str); 28] = [
+const HANDLERS: [(&str, &str, &str); 35] = [
     ("GET", "/", "this page"),
     ("GET", "/api/hello", "JSON, made anew for every visitor"),
     ("GET", "/posts", "JSON that is regenerated every 5 seconds"),
     ("GET", "/items/a", "a dynamic segment: any slug"),
     ("GET", "/dashboard/1", "a dynamic segment named team"),
     ("GET", "/shop/1/2", "two dynamic segments"),
+    ("GET", "/blog/1/2", "a catch-all: any number of segments"),
     ("POST", "/items", "a JSON body, back as res"),
     ("POST", "/items/form", "a form body: name and email"),
     ("GET", "/api/cookies", "reads a, sets b, deletes c"),
@@ -148,11 +157,17 @@ const HANDLERS: [(&str, &str, &str); 28] = [
     ("GET", "/api/redirect", "307 to nextjs.org"),
     ("GET", "/api/search?query=isr", "query parameters"),
     ("GET", "/stream", "five chunks, 200 ms apart"),
+    ("POST", "/api/chat", "the last message back, word by word"),
     ("GET", "/events", "server-sent events, one each second"),
     ("GET", "/api/cors", "CORS headers set by the handler"),
     ("OPTIONS", "/api/cors", "preflight answered by the handler"),
     ("POST", "/api/webhook", "a text body, counted and sent back byte for byte"),
+    ("POST", "/api/echo", "any bytes, sent back as they come"),
+    ("POST", "/api/upload", "a body of any size, counted and not kept"),
     ("GET", "/rss.xml", "text/xml"),
+    ("GET", "/sitemap.xml", "application/xml"),
+    ("GET", "/robots.txt", "text/plain"),
+    ("GET", "/icon.png", "image/png"),
     ("GET", "/api/methods", "says which method arrived"),
     ("POST", "/api/methods", "the same"),
     ("PUT", "/api/methods", "the same"),

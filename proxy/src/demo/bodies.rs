@@ -1,9 +1,11 @@
-//! What visitors send: JSON, a form, a webhook, and every method.
+//! What visitors send: JSON, a form, a webhook, bytes of any kind and number, and every method.
 
-use axum::extract::Form;
+use axum::Json;
+use axum::body::{Body, Bytes};
+use axum::extract::{Form, FromRequest, Multipart, Request};
 use axum::response::{IntoResponse, Response};
-use axum::{Json, body::Bytes};
-use http::{Method, StatusCode, header};
+use futures::StreamExt;
+use http::{HeaderMap, Method, StatusCode, header};
 use serde::Serialize;
 
 /// `POST /items`: "Request Body"; as `request.json()`, it reads JSON whatever the content type says.
@@ -18,15 +20,64 @@ pub(crate) async fn json(body: Bytes) -> Response {
     }
 }
 
-/// `POST /items/form`: "Request Body FormData"; a field that is missing is null, as in `formData.get`.
-pub(crate) async fn form(Form(pairs): Form<Vec<(String, String)>>) -> impl IntoResponse {
+/// `POST /items/form`: "Request Body FormData", in either of the forms that forms are sent in; a field that is missing is null,
+/// as in `formData.get`.
+pub(crate) async fn form(request: Request) -> Response {
     #[derive(Serialize)]
     struct Fields {
         name: Option<String>,
         email: Option<String>,
     }
+    let pairs = match pairs(request).await {
+        Ok(pairs) => pairs,
+        Err(refused) => return refused,
+    };
     let first = |wanted: &str| pairs.iter().find(|(name, _)| name == wanted).map(|(_, value)| value.clone());
-    Json(Fields { name: first("name"), email: first("email") })
+    Json(Fields { name: first("name"), email: first("email") }).into_response()
+}
+
+/// The fields of a form, in their order.
+async fn pairs(request: Request) -> Result<Vec<(String, String)>, Response> {
+    let told = request.headers().get(header::CONTENT_TYPE).map_or(&b""[..], |value| value.as_bytes());
+    if !told.starts_with(b"multipart/form-data") {
+        let form = Form::from_request(request, &()).await;
+        return form.map(|Form(pairs)| pairs).map_err(IntoResponse::into_response);
+    }
+    let mut parts = Multipart::from_request(request, &()).await.map_err(IntoResponse::into_response)?;
+    let mut pairs = Vec::new();
+    while let Some(part) = parts.next_field().await.map_err(IntoResponse::into_response)? {
+        let name = part.name().unwrap_or_default().to_owned();
+        pairs.push((name, part.text().await.map_err(IntoResponse::into_response)?));
+    }
+    Ok(pairs)
+}
+
+/// `POST /api/echo`: what was sent, byte for byte and bit by bit, under the name that it was sent under.
+pub(crate) async fn echo(headers: HeaderMap, body: Body) -> Response {
+    let mut response = body.into_response();
+    if let Some(kind) = headers.get(header::CONTENT_TYPE) {
+        response.headers_mut().insert(header::CONTENT_TYPE, kind.clone());
+    }
+    response
+}
+
+/// `POST /api/upload`: counts what is sent and keeps none of it, so that it may be of any size.
+pub(crate) async fn upload(body: Body) -> Response {
+    #[derive(Serialize)]
+    struct Counted {
+        bytes: usize,
+    }
+    let mut pieces = body.into_data_stream();
+    let mut bytes = 0;
+    while let Some(piece) = pieces.next().await {
+        match piece {
+            Ok(piece) => bytes += piece.len(),
+            Err(error) => {
+                return (StatusCode::BAD_REQUEST, format!("cut after {bytes} bytes: {error}\n")).into_response();
+            }
+        }
+    }
+    Json(Counted { bytes }).into_response()
 }
 
 /// `POST /api/webhook`: "Webhooks"; the payload as text, its length in bytes and the payload itself sent back.

@@ -1,15 +1,17 @@
-//! What visitors read: JSON, parameters, a search, and a document that is not a page.
+//! What visitors read: JSON, parameters, a search.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use axum::Json;
 use axum::extract::{Path, Query, State};
 use axum::response::IntoResponse;
-use http::header;
+use http::Uri;
 use serde::Serialize;
 
 use super::site::Site;
+use crate::target::decode;
 
 /// `GET /api/hello`: the first example of the page, with its run.
 pub(crate) async fn hello(State(site): State<Arc<Site>>) -> impl IntoResponse {
@@ -64,9 +66,15 @@ pub(crate) async fn search(
     Json(Search { query, run: site.runs.search.next(), found })
 }
 
-/// `GET /rss.xml`: "Non-UI Responses", the document of the page.
-pub(crate) async fn rss() -> impl IntoResponse {
-    ([(header::CONTENT_TYPE, "text/xml")], RSS)
+/// `GET /blog/{*slug}`: the last row of the table of "context", `app/blog/[...slug]`: a segment each.
+pub(crate) async fn blog(uri: Uri) -> impl IntoResponse {
+    #[derive(Serialize)]
+    struct Post<'a> {
+        slug: Vec<Cow<'a, str>>,
+    }
+    // Decoded after it was split: `a%2Fb` is one segment.
+    let slug = uri.path().split('/').skip(2).map(decode).collect();
+    Json(Post { slug }).into_response()
 }
 
 #[derive(Serialize)]
@@ -93,14 +101,3 @@ const POSTS: [Post; 3] = [
     Post { id: 2, title: "Serve stale, refresh behind" },
     Post { id: 3, title: "One run for ten thousand visitors" },
 ];
-
-pub(crate) const RSS: &str = r#"<?xml version="1.0" encoding="UTF-8" ?>
-<rss version="2.0">
-
-<channel>
-  <title>Next.js Documentation</title>
-  <link>https://nextjs.org/docs</link>
-  <description>The React Framework for the Web</description>
-</channel>
-
-</rss>"#;

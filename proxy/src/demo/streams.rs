@@ -1,4 +1,4 @@
-//! What comes bit by bit: a page in five chunks, and events without an end.
+//! What comes bit by bit: a page in five chunks, an answer in words, and events without an end.
 
 use std::convert::Infallible;
 use std::sync::Arc;
@@ -6,9 +6,10 @@ use std::time::Duration;
 
 use axum::body::{Body, Bytes};
 use axum::extract::State;
-use axum::response::IntoResponse;
+use axum::response::{IntoResponse, Response};
 use futures::stream;
-use http::header;
+use http::{StatusCode, header};
+use serde::Deserialize;
 use tokio::time::sleep;
 
 use super::site::Site;
@@ -23,6 +24,31 @@ pub(crate) async fn paragraphs() -> impl IntoResponse {
         Some((Ok::<_, Infallible>(Bytes::from_static(paragraph.as_bytes())), rest))
     });
     ([(header::CONTENT_TYPE, "text/html; charset=utf-8")], Body::from_stream(chunks))
+}
+
+/// `POST /api/chat`: "Streaming" as language models do it; says the last message again, word by word, 100 ms apart.
+pub(crate) async fn chat(body: Bytes) -> Response {
+    #[derive(Deserialize)]
+    struct Chat {
+        messages: Vec<Message>,
+    }
+    #[derive(Deserialize)]
+    struct Message {
+        content: String,
+    }
+    let last = match serde_json::from_slice(&body) {
+        Ok(Chat { messages }) => messages.into_iter().next_back().map(|message| message.content),
+        Err(error) => return (StatusCode::BAD_REQUEST, format!("no messages: {error}\n")).into_response(),
+    };
+    let words: Vec<String> = last.unwrap_or_default().split_inclusive(' ').map(str::to_owned).collect();
+    let words = stream::unfold(words.into_iter().enumerate(), |mut rest| async {
+        let (index, word) = rest.next()?;
+        if index > 0 {
+            sleep(BETWEEN_WORDS).await;
+        }
+        Some((Ok::<_, Infallible>(Bytes::from(word)), rest))
+    });
+    ([(header::CONTENT_TYPE, "text/plain; charset=utf-8")], Body::from_stream(words)).into_response()
 }
 
 /// `GET /events`: server-sent events; the first at once, then one each second until the visitor or the service leaves.
@@ -42,6 +68,8 @@ pub(crate) async fn events(State(site): State<Arc<Site>>) -> impl IntoResponse {
 }
 
 const BETWEEN_CHUNKS: Duration = Duration::from_millis(200);
+
+const BETWEEN_WORDS: Duration = Duration::from_millis(100);
 
 const BETWEEN_EVENTS: Duration = Duration::from_secs(1);
 

@@ -93,6 +93,7 @@ type Exchange<'a> = (&'a str, &'a str, &'a str, &'a [u8], u16, &'a str);
 #[tokio::test]
 async fn every_section_answers_as_the_page_says() {
     const FORM: &str = "content-type: application/x-www-form-urlencoded\r\n";
+    const PARTS: &str = "content-type: multipart/form-data; boundary=x\r\n";
     let (address, _stop) = start().await;
     // Runs count from 1, so the order matters.
     #[rustfmt::skip]
@@ -105,17 +106,25 @@ async fn every_section_answers_as_the_page_says() {
         ("GET", "/items/form", "", b"", 200, r#"{"slug":"form","run":3,"at":"2026-01-01T12:00:00.000Z"}"#),
         ("GET", "/dashboard/1", "", b"", 200, r#"{"team":"1"}"#),
         ("GET", "/shop/1/2", "", b"", 200, r#"{"item":"2","tag":"1"}"#),
+        ("GET", "/blog/1/2", "", b"", 200, r#"{"slug":["1","2"]}"#),
+        ("GET", "/blog/a%2Fb/c%20d", "", b"", 200, r#"{"slug":["a/b","c d"]}"#),
         ("POST", "/items", "", br#"{"a":[1,null]}"#, 200, r#"{"res":{"a":[1,null]}}"#),
         ("POST", "/items", "", b"{", 400, "no JSON: EOF while parsing an object at line 1 column 1\n"),
         ("POST", "/items/form", FORM, b"name=A+B&email=a%40b.c", 200, r#"{"name":"A B","email":"a@b.c"}"#),
         ("POST", "/items/form", FORM, b"name=A&name=B", 200, r#"{"name":"A","email":null}"#),
+        ("POST", "/items/form", PARTS, b"--x\r\ncontent-disposition: form-data; name=\"email\"\r\n\r\na@b.c\r\n--x--\r\n", 200, r#"{"name":null,"email":"a@b.c"}"#),
+        ("POST", "/items/form", "content-type: text/plain\r\n", b"name=A", 415, "Form requests must have `Content-Type: application/x-www-form-urlencoded`"),
         ("GET", "/api/search", "", b"", 200, r#"{"query":null,"run":1,"found":[{"id":1,"title":"What ISR is"},{"id":2,"title":"Serve stale, refresh behind"},{"id":3,"title":"One run for ten thousand visitors"}]}"#),
         ("GET", "/api/search?x=1&query=isr&query=b", "", b"", 200, r#"{"query":"isr","run":2,"found":[{"id":1,"title":"What ISR is"}]}"#),
         ("GET", "/api/cors", "", b"", 200, "Hello, Evergate!"),
         ("OPTIONS", "/api/cors", "", b"", 204, ""),
         ("POST", "/api/webhook", "", "{\"\u{e4}\":\r\n 1} \n".as_bytes(), 200, "{\"message\":\"Success!\",\"bytes\":13,\"text\":\"{\\\"\u{e4}\\\":\\r\\n 1} \\n\"}"),
         ("POST", "/api/webhook", "", b"\xff", 400, "Webhook error: invalid utf-8 sequence of 1 bytes from index 0\n"),
-        ("GET", "/rss.xml", "", b"", 200, super::pages::RSS),
+        ("POST", "/api/upload", "", b"abc", 200, r#"{"bytes":3}"#),
+        ("POST", "/api/chat", "", b"{}", 400, "no messages: missing field `messages` at line 1 column 2\n"),
+        ("GET", "/rss.xml", "", b"", 200, super::documents::RSS),
+        ("GET", "/sitemap.xml", "", b"", 200, super::documents::SITEMAP),
+        ("GET", "/robots.txt", "", b"", 200, super::documents::ROBOTS),
         ("GET", "/api/methods", "", b"", 200, r#"{"method":"GET","bytes":0}"#),
         ("HEAD", "/api/methods", "", b"", 200, ""),
         ("POST", "/api/methods", "", b"ab", 200, r#"{"method":"POST","bytes":2}"#),
@@ -143,6 +152,9 @@ async fn heads_carry_what_the_page_says() {
     let cases: &[(&str, &str, &str, &str, &[&str])] = &[
         ("GET", "/api/hello", "", "content-type", &["application/json"]),
         ("GET", "/rss.xml", "", "content-type", &["text/xml"]),
+        ("GET", "/sitemap.xml", "", "content-type", &["application/xml"]),
+        ("GET", "/robots.txt", "", "content-type", &["text/plain"]),
+        ("GET", "/icon.png", "", "content-type", &["image/png"]),
         ("GET", "/api/redirect", "", "location", &["https://nextjs.org/"]),
         ("HEAD", "/api/methods", "", "x-method", &["HEAD"]),
         ("OPTIONS", "/api/methods", "", "allow", &["DELETE, GET, HEAD, OPTIONS, PATCH, POST, PUT"]),
