@@ -33,14 +33,6 @@ fn bytes(count: usize) -> f64 {
     u32::try_from(count).map_or(f64::MAX, f64::from)
 }
 
-/// What the gateway takes up in the memory of the machine, in MiB (its resident set).
-fn resident(gateway: &Gateway) -> usize {
-    let status = std::fs::read_to_string(format!("/proc/{}/status", gateway.id())).expect("the gateway is a process");
-    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).expect("a process has a size");
-    let kibibytes: usize = line.trim().trim_end_matches(" kB").parse().expect("a number of kibibytes");
-    kibibytes / KIB
-}
-
 /// Asks for `/0` to `/{count - 1}` over a few connections at once, and hands each answer to `check`.
 async fn visit_all(gateway: &Gateway, count: usize, check: impl Fn(usize, &Response) + Copy + Send + Sync + 'static) {
     const VISITORS: usize = 4;
@@ -92,9 +84,9 @@ async fn promise_6_bodies_that_went_through_leave_nothing_behind() {
     let (_origin, gateway) = keeping("16MiB", |_| Reply::ok(vec![7; MIB]).header("etag", "\"1\"")).await;
     // What a gateway at work takes in any case is there after the first few.
     visit_all(&gateway, 8, |_, _| {}).await;
-    let before = resident(&gateway);
+    let before = gateway.resident_mib();
     visit_all(&gateway, 200, |number, response| assert_eq!(response.body.len(), MIB, "{number}")).await;
-    let grown = resident(&gateway).saturating_sub(before);
+    let grown = gateway.resident_mib().saturating_sub(before);
     assert!(figure(&gateway, "bytes").await <= bytes(16 * MIB));
     assert!(grown < 56, "200 MiB went through a cache of 16 MiB, and the process grew by {grown} MiB");
 }
@@ -108,9 +100,9 @@ async fn promise_6_what_is_kept_of_a_head_is_all_that_it_takes() {
     };
     let (_origin, gateway) = keeping("1MiB", tagged).await;
     visit_all(&gateway, 8, |_, _| {}).await;
-    let before = resident(&gateway);
+    let before = gateway.resident_mib();
     visit_all(&gateway, 700, |_, response| assert_eq!(response.status, 200)).await;
-    let grown = resident(&gateway).saturating_sub(before);
+    let grown = gateway.resident_mib().saturating_sub(before);
     assert!(figure(&gateway, "entries").await > 400.0, "small pages are kept");
     assert!(grown < 16, "a cache of 1 MiB made the process grow by {grown} MiB");
 }

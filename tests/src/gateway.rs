@@ -139,6 +139,18 @@ impl Gateway {
         self.program.id()
     }
 
+    /// What it takes up in the memory of the machine, in MiB (its resident set).
+    ///
+    /// # Panics
+    /// When the process has ended, or the system does not tell.
+    #[must_use]
+    pub fn resident_mib(&self) -> usize {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.id())).expect("the gateway is a process");
+        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).expect("a process has a size");
+        let kibibytes: usize = line.trim().trim_end_matches(" kB").parse().expect("a number of kibibytes");
+        kibibytes / 1024
+    }
+
     /// What it has printed so far.
     #[must_use]
     pub fn stdout(&self) -> String {
