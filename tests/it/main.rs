@@ -55,6 +55,8 @@ mod routes;
 #[cfg(test)]
 mod rules;
 #[cfg(test)]
+mod seed;
+#[cfg(test)]
 mod segment;
 #[cfg(test)]
 mod stale;
