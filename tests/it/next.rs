@@ -50,7 +50,7 @@ const PREFLIGHT: Lines<'static> = &[
 ];
 
 /// Handlers that answer the same thing each time they are asked.
-const DYNAMIC: [Row; 25] = [
+const DYNAMIC: [Row; 41] = [
     ("GET", "/api/hello", &[], ""),
     ("HEAD", "/api/hello", &[], ""),
     ("GET", "/items/a", &[], ""),
@@ -76,6 +76,24 @@ const DYNAMIC: [Row; 25] = [
     ("GET", "/api/session", &[("cookie", "session=known")], ""),
     ("GET", "/nothing/here", &[], ""),
     ("HEAD", "/rss.xml", &[], ""),
+    // The rows of the table of `params`.
+    ("GET", "/dashboard/1", &[], ""),
+    ("GET", "/shop/1/2", &[], ""),
+    ("GET", "/blog/1/2", &[], ""),
+    ("GET", "/blog/a%2Fb/c%20d", &[], ""),
+    ("GET", "/shop/%E4%BD%A0/x+y", &[], ""),
+    ("GET", "/dashboard/1/2", &[], ""),
+    ("GET", "/api/multi-cookie", &[], ""),
+    ("GET", "/api/multi-cookie", &[("cookie", "token=ann; a=0")], ""),
+    ("POST", "/api/echo", &[], "\u{0}\r\n0\r\n\r\n\u{7f}\u{1f980}"),
+    ("PATCH", "/items/a", JSON, "{}"),
+    // What is no page: a handler's image, and documents for which Next.js has conventions of its own.
+    ("GET", "/pixel.png", &[], ""),
+    ("HEAD", "/pixel.png", &[], ""),
+    ("GET", "/sitemap.xml", &[], ""),
+    ("GET", "/robots.txt", &[], ""),
+    ("HEAD", "/robots.txt", &[], ""),
+    ("OPTIONS", "/rss.xml", &[], ""),
 ];
 
 #[tokio::test(flavor = "multi_thread")]
@@ -87,6 +105,10 @@ async fn dynamic_handlers_answer_as_straight_from_next() {
         let through = ask(gateway.address(), row).await;
         assert_eq!(essence(&through, &OF_THE_HOP), essence(&direct, &OF_THE_HOP), "{} {}", row.0, row.1);
     }
+    // What nobody has heard of is Next's own to refuse; how it frames the refusal is a matter of the connection.
+    let unknown: Row = ("BREW", "/api/hello", &[], "");
+    let (direct, through) = (ask(next.address, &unknown).await, ask(gateway.address(), &unknown).await);
+    assert_eq!((direct.status, through.status, through.body.len()), (400, 400, 0));
     switch(next.address, "/fail", "on").await;
     let broken: Row = ("GET", "/fail", &[], "");
     let direct = ask(next.address, &broken).await;
@@ -214,7 +236,9 @@ async fn a_handler_that_next_caches_itself_is_refreshed_through_both() {
 async fn cached_handlers_keep_status_headers_and_body() {
     const ROUTES: &str = "[{ path: /api/hello, revalidate: 1h }, { path: '/items/[slug]', revalidate: 5m }, \
         { path: /api/redirect, revalidate: 60 }, { path: /api/search, revalidate: 60, query: [query] }, \
-        { path: /rss.xml, revalidate: false }, { path: /api/cors, revalidate: 60 }]";
+        { path: /rss.xml, revalidate: false }, { path: /api/cors, revalidate: 60 }, \
+        { path: /pixel.png, revalidate: 60 }, { path: /sitemap.xml, revalidate: 60 }, { path: /robots.txt, revalidate: 60 }, \
+        { path: '/blog/[...slug]', revalidate: 60 }, { path: '/shop/[tag]/[item]', revalidate: 60 }]";
     let next = Next::start().await;
     let gateway = in_front_of(&next, ROUTES).await;
     let ignored = [&OF_THE_HOP[..], &OF_THE_STORE[..], &["vary"]].concat();
@@ -228,6 +252,12 @@ async fn cached_handlers_keep_status_headers_and_body() {
         "/api/search?query=b",
         "/rss.xml",
         "/api/cors",
+        "/pixel.png",
+        "/sitemap.xml",
+        "/robots.txt",
+        "/blog/1/2",
+        "/blog/a%2Fb/c",
+        "/shop/1/2",
     ];
     for target in targets {
         let direct = get(next.address, target).await;
@@ -449,12 +479,13 @@ fn own_cookie(answer: &Response, routes: &str) -> String {
 }
 
 /// What a stored answer says that it varies on: what Next.js says, and what the gateway's own codings split it by, where it may
-/// be coded (all of these are text). One that says that it is short may not.
+/// be coded. One that says that it is short may not, nor an image.
 fn varying(direct: &Response) -> Vec<&str> {
     let mut lines = direct.all("vary");
     let short = direct.header("content-length").is_some_and(|length| length.len() < 4);
     let said = lines.iter().any(|line| line.to_ascii_lowercase().contains("accept-encoding"));
-    if direct.status == 200 && !short && !said {
+    let image = direct.header("content-type").is_some_and(|kind| kind.starts_with("image/"));
+    if direct.status == 200 && !short && !image && !said {
         lines.push("accept-encoding");
     }
     lines
