@@ -36,10 +36,11 @@ async fn ask(gateway: &Gateway, method: &str, target: &str, lines: Lines<'_>, bo
     Client::connect(gateway.address()).await.request(method, target, lines, body).await
 }
 
-/// The same body in chunks of seven bytes.
+/// The same body in chunks, which end where nothing else does; of a large one there would be too many small ones.
 fn chunked(body: &[u8]) -> Vec<u8> {
+    let size = if body.len() < 4_096 { 7 } else { 4_099 };
     let mut framed = Vec::new();
-    for piece in body.chunks(7) {
+    for piece in body.chunks(size) {
         framed.extend_from_slice(format!("{:x}\r\n", piece.len()).as_bytes());
         framed.extend_from_slice(piece);
         framed.extend_from_slice(b"\r\n");
