@@ -201,14 +201,15 @@ impl Methods {
 }
 
 /// What of a request is in the key of a route with a window, and all that its handler sees.
-struct Selecting {
-    query: Query,
-    cookies: Vec<String>,
-    vary: Vec<HeaderName>,
+pub(crate) struct Selecting {
+    pub(crate) query: Query,
+    pub(crate) cookies: Vec<String>,
+    pub(crate) vary: Vec<HeaderName>,
 }
 
 impl Selecting {
-    fn of(route: &config::Route) -> Selecting {
+    /// What the route's settings come to.
+    pub(crate) fn of(route: &config::Route) -> Selecting {
         let (mut query, cookies, mut vary) = match (route.revalidate, route.dynamic) {
             // Where the handler decides, the operator's choices have no part, whatever `defaults` says.
             (config::Revalidate::Origin, _) => (route.query.clone(), Vec::new(), Vec::new()),

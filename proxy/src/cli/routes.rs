@@ -12,6 +12,7 @@ use serde_json::{Value, json};
 
 use super::{complain, load, say};
 use crate::config::{Config, Query, Revalidate, Route, show_duration};
+use crate::snapshot::Selecting;
 
 /// What `evergate routes` is told.
 #[derive(Debug, Args)]
@@ -51,19 +52,20 @@ type Column = (&'static str, fn(&Route, &Config) -> String);
 
 const COLUMNS: [Column; 6] = [
     ("PATH", |route, _| route.pattern.to_string()),
-    ("METHODS", |_, _| String::from("any")),
+    ("METHODS", |route, _| listed_methods(route).map_or_else(|| String::from("any"), |names| names.join(" "))),
     ("REVALIDATE", |route, _| revalidate(route)),
     ("EXPIRE", |route, _| expire(route)),
     ("KEY", key),
     ("UPSTREAM", |route, config| upstream(route, config).to_owned()),
 ];
 
-/// A key of an object, named as in the configuration, and its value; `null` where nothing limits it.
+/// A key of an object, named as in the configuration, and its value: what it comes to, with `defaults`, `dynamic` and `kind`;
+/// `null` where nothing limits it.
 type Field = (&'static str, fn(&Route, &Config) -> Value);
 
 const FIELDS: [Field; 8] = [
     ("path", |route, _| json!(route.pattern.to_string())),
-    ("methods", |_, _| Value::Null),
+    ("methods", |route, _| json!(listed_methods(route))),
     ("revalidate", |route, _| match route.revalidate {
         Revalidate::Dynamic => json!(0),
         Revalidate::Forever => json!(false),
@@ -71,13 +73,13 @@ const FIELDS: [Field; 8] = [
         Revalidate::Origin => json!("origin"),
     }),
     ("expire", |route, _| seconds(route.expire)),
-    ("query", |route, _| match &route.query {
+    ("query", |route, _| match &Selecting::of(route).query {
         Query::All => json!("all"),
         Query::Ignore => json!("ignore"),
         Query::Only(names) => json!(names),
     }),
-    ("cookies", |route, _| json!(route.cookies)),
-    ("vary", |route, _| route.vary.iter().map(|name| name.as_str()).collect()),
+    ("cookies", |route, _| json!(Selecting::of(route).cookies)),
+    ("vary", |route, _| Selecting::of(route).vary.iter().map(|name| name.as_str()).collect()),
     ("upstream", |route, config| json!(upstream(route, config))),
 ];
 
@@ -118,6 +120,11 @@ impl Serialize for Object {
     }
 }
 
+/// The methods that the handler answers; none where nothing limits them.
+fn listed_methods(route: &Route) -> Option<Vec<&str>> {
+    route.methods.as_ref().map(|methods| methods.iter().map(|method| method.as_str()).collect())
+}
+
 /// The window as it would be written in the configuration.
 fn revalidate(route: &Route) -> String {
     match route.revalidate {
@@ -151,13 +158,14 @@ fn key(route: &Route, config: &Config) -> String {
     match route.revalidate {
         Revalidate::Dynamic => return String::from(NONE),
         Revalidate::Forever | Revalidate::Every(_) => {
-            match &route.query {
+            let selecting = Selecting::of(route);
+            match &selecting.query {
                 Query::All => listed("query", &[String::from("all")]),
                 Query::Ignore => {}
                 Query::Only(names) => listed("query", names),
             }
-            listed("cookies", &route.cookies);
-            listed("vary", &route.vary.iter().map(|name| name.to_string()).collect::<Vec<_>>());
+            listed("cookies", &selecting.cookies);
+            listed("vary", &selecting.vary.iter().map(|name| name.to_string()).collect::<Vec<_>>());
         }
         Revalidate::Origin => {
             listed("query", &[String::from("all")]);
