@@ -18,7 +18,7 @@ export default {
   async headers() {
     return [
       { source: '/api/:path*', headers: [{ key: 'x-from-config', value: 'yes' }] },
-      { source: '/docs/:path*', headers: [{ key: 'x-docs', value: ':path' }] },
+      { source: '/docs/:path*', headers: [{ key: 'x-docs', value: ':path*' }] },
     ]
   },
   async rewrites() {

@@ -77,10 +77,11 @@ impl Value {
         self.parts().into_iter().map(encoded).collect()
     }
 
-    /// As a visitor would write it. Control characters are encoded, so that nothing ends where it stands.
-    pub(super) fn plain(&self) -> String {
+    /// As it stands in a header: a part of the path as in a path, which Next.js does not decode there; anything else as it was said.
+    /// Control characters are encoded, so that nothing ends where it stands.
+    pub(super) fn in_field(&self) -> String {
         match self {
-            Value::Path { text, .. } => decoded(text).into_owned(),
+            Value::Path { separator, .. } => self.in_path().join(separator),
             Value::Field(text) => {
                 let mut out = String::with_capacity(text.len());
                 for letter in text.chars() {

@@ -58,7 +58,7 @@ impl Template {
         for part in &self.0 {
             match part {
                 Part::Text(text) => out.push_str(text),
-                Part::Name(name) => out.push_str(&captured.get(name).map(|value| value.plain()).unwrap_or_default()),
+                Part::Name(name) => out.push_str(&captured.get(name).map(|value| value.in_field()).unwrap_or_default()),
             }
         }
         out

@@ -338,7 +338,7 @@ fn some_fields_are_not_the_rules_to_change() {
     assert!(may(Verb::Write, &HeaderName::from_static("host"), Direction::Response));
     assert!(may(Verb::Write, &ETAG, Direction::Response));
     // A captured name makes none of them either, and none that is not a name.
-    for name in ["x-cache", "a%20b", "content-length"] {
+    for name in ["x-cache", "a(b", "content-length"] {
         let rule = sets(matcher("/:name"), ":name", "1");
         assert!(judge(vec![rule], &format!("/{name}")).response.is_empty(), "{name}");
     }
@@ -351,7 +351,7 @@ fn values_carry_no_line_breaks() {
     let mut fields = Fields::default();
     judgement.response.apply_to_answer(&mut fields, StatusCode::OK);
     let value = fields.get(&HeaderName::from_static("x-p")).unwrap();
-    assert_eq!(value.as_bytes(), "a%0D%0Ax:1/%\u{e9}".as_bytes());
+    assert_eq!(value, "a%0D%0Ax:1%2F%25%C3%A9");
 }
 
 #[test]

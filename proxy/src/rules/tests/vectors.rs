@@ -5,7 +5,8 @@ use evergate_cache::Fields;
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use serde_json::Value as Json;
 
-use super::super::captured::Captured;
+use super::super::captured::{Captured, Value};
+use super::super::path_form::decoded;
 use super::super::{
     Action, Alternative, Case, Condition, Destination, End, FieldRules, Matcher, PathPattern, Power, Reach, Rule,
     Rules, Subject, Template, What,
@@ -100,6 +101,14 @@ fn applies(matcher: Matcher, asked: &Asked) -> bool {
     !rules.judge(&asked.subject(), Power::Full).response.is_empty()
 }
 
+/// A captured value as Next.js tells it: decoded.
+fn said(value: &Value) -> String {
+    match value {
+        Value::Path { text, .. } => decoded(text).into_owned(),
+        Value::Field(text) => text.clone(),
+    }
+}
+
 #[test]
 fn matchers_of_the_proxy_file() {
     for (rows_of, key) in [
@@ -131,7 +140,7 @@ fn conditions() {
         let holds = |one: &Json| condition(one).holds(&asked.subject(), &mut captured).unwrap();
         let all = list(input, "has").iter().all(holds);
         let found = if all {
-            Json::Object(captured.iter().map(|(name, value)| (name.to_owned(), value.plain().into())).collect())
+            Json::Object(captured.iter().map(|(name, value)| (name.to_owned(), said(value).into())).collect())
         } else {
             Json::Null
         };
