@@ -11,7 +11,7 @@ use serde::{Serialize, Serializer};
 use serde_json::{Value, json};
 
 use super::{complain, load, say};
-use crate::config::{Config, Query, Revalidate, Route, show_duration};
+use crate::config::{Config, KnownParams, PreferredRegion, Query, Revalidate, Route, show_duration};
 use crate::snapshot::Selecting;
 
 /// What `evergate routes` is told.
@@ -63,7 +63,7 @@ const COLUMNS: [Column; 6] = [
 /// `null` where nothing limits it.
 type Field = (&'static str, fn(&Route, &Config) -> Value);
 
-const FIELDS: [Field; 8] = [
+const FIELDS: [Field; 16] = [
     ("path", |route, _| json!(route.pattern.to_string())),
     ("methods", |route, _| json!(listed_methods(route))),
     ("revalidate", |route, _| match route.revalidate {
@@ -81,6 +81,22 @@ const FIELDS: [Field; 8] = [
     ("cookies", |route, _| json!(Selecting::of(route).cookies)),
     ("vary", |route, _| Selecting::of(route).vary.iter().map(|name| name.as_str()).collect()),
     ("upstream", |route, config| json!(upstream(route, config))),
+    ("runtime", |route, _| json!(route.runtime)),
+    ("preferred_region", |route, _| match &route.preferred_region {
+        PreferredRegion::Any => json!("auto"),
+        PreferredRegion::Home => json!("home"),
+        PreferredRegion::In(regions) => json!(regions),
+    }),
+    ("kind", |route, _| json!(route.kind.as_str())),
+    ("dynamic", |route, _| json!(route.dynamic.as_str())),
+    ("fetch_cache", |route, _| json!(route.fetch_cache.as_str())),
+    ("known_paths", |route, _| match &route.params {
+        None => Value::Null,
+        Some(KnownParams::Listed(paths)) => json!(paths),
+        Some(KnownParams::Asked { url, every }) => json!({ "url": url, "every": every.map(seconds) }),
+    }),
+    ("dynamic_params", |route, _| json!(route.dynamic_params)),
+    ("tags", |route, _| route.tags.iter().map(ToString::to_string).collect()),
 ];
 
 /// The routes as they are tried.

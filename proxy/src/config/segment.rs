@@ -69,6 +69,32 @@ pub enum PreferredRegion {
     In(Vec<String>),
 }
 
+impl Dynamic {
+    /// As it is written in the configuration.
+    pub fn as_str(self) -> &'static str {
+        written(&DYNAMIC, self)
+    }
+}
+
+impl FetchCache {
+    /// As it is written in the configuration.
+    pub fn as_str(self) -> &'static str {
+        written(&FETCH_CACHE, self)
+    }
+}
+
+impl Kind {
+    /// As it is written in the configuration.
+    pub fn as_str(self) -> &'static str {
+        written(&KINDS, self)
+    }
+}
+
+/// The word for a choice; every choice has one.
+fn written<T: PartialEq>(choices: &[(&'static str, T)], chosen: T) -> &'static str {
+    choices.iter().find(|(_, choice)| *choice == chosen).map_or("", |(word, _)| word)
+}
+
 /// The settings of one route that decide together whether it is cached.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Caching {
@@ -147,9 +173,9 @@ impl PreferredRegion {
     }
 }
 
-/// Reads the settings `kind`.
+/// Reads the setting `kind`.
 pub(super) fn kind(node: &Node) -> Result<Kind, Expected> {
-    choice(node, &[("handler", Kind::Handler), ("page", Kind::Page)])
+    choice(node, &KINDS)
 }
 
 /// Reads the name of a region or of a runtime.
@@ -175,6 +201,8 @@ const FETCH_CACHE: [(&str, FetchCache); 7] = [
     ("only-no-store", FetchCache::OnlyNoStore),
     ("force-no-store", FetchCache::ForceNoStore),
 ];
+
+const KINDS: [(&str, Kind); 2] = [("handler", Kind::Handler), ("page", Kind::Page)];
 
 const REGIONS: &str = "`auto`, `global`, `home`, the name of a region, or a list of names (`[fra1, iad1]`)";
 const LONGEST_LABEL: usize = 64;

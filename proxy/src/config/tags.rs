@@ -1,5 +1,7 @@
 //! Tags: the labels that a route puts on its stored responses, with parameters of the path filled in.
 
+use std::fmt;
+
 use evergate_cache::MAX_TAG_LENGTH;
 
 use super::node::{Expected, Node};
@@ -14,6 +16,16 @@ pub struct TagTemplate(Vec<Piece>);
 enum Piece {
     Text(String),
     Param(String),
+}
+
+impl fmt::Display for TagTemplate {
+    /// As it is written in the configuration.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.iter().try_for_each(|piece| match piece {
+            Piece::Text(text) => f.write_str(text),
+            Piece::Param(name) => write!(f, "{{{name}}}"),
+        })
+    }
 }
 
 impl TagTemplate {
