@@ -5,6 +5,7 @@
 //! Each test starts its own server, so that run counters and switches belong to it alone.
 #![expect(clippy::expect_used, clippy::panic, reason = "what the tests share reports a failed test by panicking")]
 
+mod draft;
 mod import;
 mod pages;
 mod server;

@@ -79,7 +79,9 @@ const PROBES: [(&str, &str, &str, Same); 36] = [
 ];
 
 /// Routes that the other tests of Next.js ask in ways of their own: what sees the gateway, waits for a test, or changes each second.
-const ELSEWHERE: [&str; 6] = [
+const ELSEWHERE: [&str; 8] = [
+    "/draft/enable",
+    "/draft/seen",
     "/gated",
     "/live/seen/[part]",
     "/robots.txt",
