@@ -2,7 +2,7 @@
 //! Next.js has words for both: `fetchCache` and `dynamic = 'error'`.
 
 use crate::stored::own_lifetime;
-use crate::{DeclineReason, Moment, ResponseHead, Verdict, forbidden};
+use crate::{DeclineReason, Moment, ResponseHead, forbidden};
 
 /// How far the handler's own `Cache-Control` counts on a route with a window.
 ///
@@ -34,11 +34,12 @@ pub enum Unkept {
 }
 
 impl Unkept {
-    /// What an answer comes to that is not kept for `reason`.
-    pub fn verdict(self, reason: DeclineReason) -> Verdict {
-        match (self, reason) {
-            (Unkept::Error, _) | (Unkept::ErrorForNoStore, DeclineReason::NoStore) => Verdict::Refuse(reason),
-            (Unkept::Declined | Unkept::ErrorForNoStore, _) => Verdict::Decline(reason),
+    /// Whether an answer that is not kept for `reason` is an error.
+    pub fn refuses(self, reason: DeclineReason) -> bool {
+        match self {
+            Unkept::Declined => false,
+            Unkept::ErrorForNoStore => reason == DeclineReason::NoStore,
+            Unkept::Error => true,
         }
     }
 }

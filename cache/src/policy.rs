@@ -168,8 +168,6 @@ pub enum Verdict {
     Store,
     /// It is not kept, by policy.
     Decline(DeclineReason),
-    /// It is not kept, for this reason, and the route takes that for an error; an old response is not replaced by this.
-    Refuse(DeclineReason),
     /// The handler failed; an old response is not replaced by this.
     Failure,
 }

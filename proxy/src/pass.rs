@@ -293,7 +293,7 @@ impl ProxyHttp for PassThrough {
         }
         let asked = carried.asked.unwrap_or(carried.begun);
         self.answered(carried, UpstreamResult::Ok);
-        if is_refused(passage, response, self.gateway.clock.now()) {
+        if is_refused(passage, request, response, self.gateway.clock.now()) {
             return Err(refused());
         }
         carried.status = Some(status);
@@ -532,9 +532,10 @@ fn keep_for_ourselves(response: &mut ResponseHeader) {
 }
 
 /// Whether an answer asks to be kept where the route takes that for an error (`fetch_cache: only-no-store`).
-fn is_refused(passage: &Passage, response: &ResponseHeader, now: Moment) -> bool {
+fn is_refused(passage: &Passage, request: &Request, response: &ResponseHeader, now: Moment) -> bool {
+    let asked = request.method == Method::GET || request.method == Method::HEAD;
     let refuses = passage.route.as_ref().is_some_and(|route| route.wanting == Wanting::Refused);
-    refuses && {
+    asked && refuses && {
         let fields = response.headers.iter().map(|(name, value)| (name.clone(), value.clone())).collect();
         asks_to_be_kept(&ResponseHead { status: response.status, fields }, now)
     }

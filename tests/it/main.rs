@@ -16,6 +16,8 @@ mod dashboards;
 #[cfg(test)]
 mod demo;
 #[cfg(test)]
+mod explain;
+#[cfg(test)]
 mod failure;
 #[cfg(test)]
 mod freshness;

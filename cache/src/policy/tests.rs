@@ -108,10 +108,8 @@ fn the_handlers_word_counts_as_far_as_the_route_heeds_it() {
 #[test]
 fn what_is_not_kept_is_an_error_where_the_route_says_so() {
     for reason in DeclineReason::ALL {
-        assert_eq!(Unkept::Declined.verdict(reason), Verdict::Decline(reason));
-        assert_eq!(Unkept::Error.verdict(reason), Verdict::Refuse(reason));
-        let refused = reason == DeclineReason::NoStore;
-        assert_eq!(Unkept::ErrorForNoStore.verdict(reason) == Verdict::Refuse(reason), refused, "{reason:?}");
+        let found = [Unkept::Declined, Unkept::ErrorForNoStore, Unkept::Error].map(|unkept| unkept.refuses(reason));
+        assert_eq!(found, [false, reason == DeclineReason::NoStore, true], "{reason:?}");
     }
 }
 

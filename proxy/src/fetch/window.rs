@@ -5,7 +5,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use evergate_cache::{
-    Arrival, DeclineReason, Fill, Pushed, ResponseHead, Terms, Verdict, Window, Windows, age_value, forbidden, judge,
+    Arrival, DeclineReason, Fill, Moment, Pushed, ResponseHead, Terms, Verdict, Window, Windows, age_value, forbidden,
+    judge,
 };
 use http::header::{ACCEPT_ENCODING, CONTENT_TYPE, VARY};
 use http::{HeaderValue, StatusCode};
@@ -26,15 +27,11 @@ impl Windowed {
     pub(super) async fn judge(&self, fetch: &Fetch, fill: Fill<Failure>, answered: Answered) -> Revalidation {
         let now = answered.now;
         if answered.head.status == StatusCode::NOT_MODIFIED {
-            return not_modified(fetch, fill, answered).await;
+            return self.not_modified(fetch, fill, answered).await;
         }
         match self.verdict(fetch, &fill, &answered) {
             Verdict::Store => self.keep(fetch, fill, answered).await,
-            Verdict::Decline(reason) => fetch.decline(fill, reason, now),
-            Verdict::Refuse(reason) => {
-                fetch.fail(fill, Failure::Refused(Refusal::NotKept(reason)));
-                Revalidation::Failed
-            }
+            Verdict::Decline(reason) => not_kept(fetch, fill, reason, now),
             Verdict::Failure => {
                 let Answered { head, mut answering, .. } = answered;
                 let idle = fetch.route.upstream.timeouts.idle;
@@ -45,7 +42,7 @@ impl Windowed {
         }
     }
 
-    /// Whether the answer is kept; where it is not, what the route takes that for.
+    /// Whether the answer is kept.
     fn verdict(&self, fetch: &Fetch, fill: &Fill<Failure>, answered: &Answered) -> Verdict {
         let Answered { head, ends_by_itself, now, .. } = answered;
         let reason = match judge(head, fetch.route.heed, *now) {
@@ -54,10 +51,9 @@ impl Windowed {
             Verdict::Store if !self.0.keeps(head, *now) => DeclineReason::NoLifetime,
             Verdict::Store if !fill.has_room_for(head) => DeclineReason::TooLarge,
             Verdict::Store if is_for_the_router(fetch, head) => DeclineReason::Vary,
-            Verdict::Decline(reason) => reason,
-            verdict @ (Verdict::Store | Verdict::Refuse(_) | Verdict::Failure) => return verdict,
+            verdict @ (Verdict::Store | Verdict::Decline(_) | Verdict::Failure) => return verdict,
         };
-        fetch.route.unkept.verdict(reason)
+        Verdict::Decline(reason)
     }
 
     async fn keep(&self, fetch: &Fetch, fill: Fill<Failure>, answered: Answered) -> Revalidation {
@@ -75,13 +71,50 @@ impl Windowed {
         }
     }
 
+    /// The handler says that the old response is still good, which counts only where it was asked.
+    async fn not_modified(&self, fetch: &Fetch, fill: Fill<Failure>, answered: Answered) -> Revalidation {
+        let Answered { mut head, dating, tags, answering, now, .. } = answered;
+        let old = fill.old().filter(|old| old.can_be_confirmed() && old.is_meant_by(&head)).map(Arc::clone);
+        let Some(old) = old else {
+            fetch.fail(fill, Failure::Malformed);
+            return Revalidation::Failed;
+        };
+        if let Some(reason) = forbidden(&head, fetch.route.heed) {
+            return not_kept(fetch, fill, reason, now);
+        }
+        let recoding = old.recoding_with(&old.updated_by(&head));
+        if head.fields.contains(&VARY) {
+            tell_vary(&mut head, &fetch.route.tell_vary);
+            if recoding == evergate_cache::Recoding::WhenAsked {
+                tell_vary(&mut head, &[ACCEPT_ENCODING]);
+            }
+        }
+        let groups = fetch.groups(&old.updated_by(&head));
+        // A 304 without tags says nothing of them.
+        let tags = if tags.is_empty() { old.tags().clone() } else { fetch.tags(&tags) };
+        let arrival = Arrival::of(&head, now);
+        let initial_age = self.age_on_arrival(&head, arrival);
+        fill.renew(&head, now, Terms { initial_age, groups, tags, recoding, dating, arrival, ..Terms::default() });
+        answering.release(&fetch.gateway).await;
+        Revalidation::NotModified
+    }
+
     /// What was stale when it came has used up its window: caches in front must not keep it for another.
     fn age_on_arrival(&self, head: &ResponseHead, arrival: Arrival) -> Option<Duration> {
         match (arrival, self.0.revalidate) {
-            (Arrival::Stale, Window::For(window)) if head.status.is_success() => Some(window.max(age_value(head))),
+            (Arrival::Stale, Window::For(window)) if about_a_page(head.status) => Some(window.max(age_value(head))),
             (Arrival::Stale | Arrival::Fresh, Window::For(_) | Window::Forever) => None,
         }
     }
+}
+
+/// An answer that is not kept is declined, or an error where the route takes it for one.
+fn not_kept(fetch: &Fetch, fill: Fill<Failure>, reason: DeclineReason, now: Moment) -> Revalidation {
+    if fetch.route.unkept.refuses(reason) {
+        fetch.fail(fill, Failure::Refused(Refusal::NotKept(reason)));
+        return Revalidation::Failed;
+    }
+    fetch.decline(fill, reason, now)
 }
 
 /// Whether a page of Next.js came in the form that its router understands although a browser asked, which nobody else may get.
@@ -95,29 +128,7 @@ fn is_for_the_router(fetch: &Fetch, head: &ResponseHead) -> bool {
     }
 }
 
-/// The handler says that the old response is still good, which counts only where it was asked.
-async fn not_modified(fetch: &Fetch, fill: Fill<Failure>, answered: Answered) -> Revalidation {
-    let Answered { mut head, dating, tags, answering, now, .. } = answered;
-    let old = fill.old().filter(|old| old.can_be_confirmed() && old.is_meant_by(&head)).map(Arc::clone);
-    let Some(old) = old else {
-        fetch.fail(fill, Failure::Malformed);
-        return Revalidation::Failed;
-    };
-    if let Some(reason) = forbidden(&head, fetch.route.heed) {
-        return fetch.decline(fill, reason, now);
-    }
-    let recoding = old.recoding_with(&old.updated_by(&head));
-    if head.fields.contains(&VARY) {
-        tell_vary(&mut head, &fetch.route.tell_vary);
-        if recoding == evergate_cache::Recoding::WhenAsked {
-            tell_vary(&mut head, &[ACCEPT_ENCODING]);
-        }
-    }
-    let groups = fetch.groups(&old.updated_by(&head));
-    // A 304 without tags says nothing of them.
-    let tags = if tags.is_empty() { old.tags().clone() } else { fetch.tags(&tags) };
-    let arrival = Arrival::of(&head, now);
-    fill.renew(&head, now, Terms { groups, tags, recoding, dating, arrival, ..Terms::default() });
-    answering.release(&fetch.gateway).await;
-    Revalidation::NotModified
+/// Whether an answer is a page, or says that one is still good.
+fn about_a_page(status: StatusCode) -> bool {
+    status.is_success() || status == StatusCode::NOT_MODIFIED
 }
