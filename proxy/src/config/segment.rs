@@ -91,7 +91,7 @@ impl Kind {
 }
 
 /// The word for a choice; every choice has one.
-fn written<T: PartialEq>(choices: &[(&'static str, T)], chosen: T) -> &'static str {
+fn written<T: PartialEq + Copy>(choices: &[(&'static str, T)], chosen: T) -> &'static str {
     choices.iter().find(|(_, choice)| *choice == chosen).map_or("", |(word, _)| word)
 }
 
