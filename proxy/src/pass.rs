@@ -4,6 +4,7 @@
 //! here; the [`Passage`] says what.
 
 mod changes;
+mod handshake;
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -44,6 +45,7 @@ use crate::rules::Changes;
 use crate::serve::Record;
 use crate::snapshot::{Route, RouteKind, Wanting};
 use crate::tags::TAG_FIELDS;
+use handshake::Handshake;
 
 /// What the framework's proxy asks about a request that passes.
 pub struct PassThrough {
@@ -68,6 +70,8 @@ pub struct Carried {
     invalidations: u64,
     /// A part that may be kept once it has passed.
     part: Option<PassingPart>,
+    /// The attempt to leave HTTP that is under way.
+    handshake: Option<Arc<Handshake>>,
 }
 
 /// A request that passes, and what was decided about it.
@@ -135,6 +139,7 @@ impl ProxyHttp for PassThrough {
             status: None,
             invalidations: 0,
             part: None,
+            handshake: None,
         }
     }
 
@@ -172,6 +177,7 @@ impl ProxyHttp for PassThrough {
             Protocol::Http10 | Protocol::Http11 => None,
             Protocol::Http2 => Some(http2_read_timeout(&passage.0)),
         };
+        carried.handshake = Handshake::with(&mut peer, &passage.1);
         Ok(Box::new(peer))
     }
 
@@ -211,9 +217,12 @@ impl ProxyHttp for PassThrough {
         &self,
         _session: &mut Session,
         _body: &mut Option<Bytes>,
-        _end: bool,
+        end: bool,
         carried: &mut Carried,
     ) -> pingora::Result<()> {
+        if end && let Some(handshake) = &carried.handshake {
+            handshake.request_ended();
+        }
         if let Some(passage) = &carried.passage {
             // While the visitor is still sending, the handler is not late.
             passage.0.leash.extend(passage.0.first_step);

@@ -7,9 +7,12 @@
 mod heads;
 mod sites;
 
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use evergate_tests::{Client, Ending, Gate, Gateway, Origin, Reply, Response, Seen, get, until};
+use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
+use tokio::net::TcpListener;
 
 /// A route that is kept, one that is dynamic; whatever else comes has no route.
 const ROUTES: &str = " [{ path: '/kept/[page]', revalidate: 1h }, { path: '/live/[page]' }]";
@@ -273,6 +276,67 @@ async fn protocols_that_leave_http_are_tunnelled_both_ways() {
         until("the handler's side has ended", || last(&origin, place).ended.is_some()).await;
     }
     assert_eq!(origin.count("/"), 0);
+}
+
+/// A handler that agrees to leave HTTP before it has heard the request: its answer is there as soon as the connection is.
+async fn hasty_handler() -> SocketAddr {
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+    let address = listener.local_addr().expect("an address");
+    tokio::spawn(async move {
+        while let Ok((mut stream, _)) = listener.accept().await {
+            tokio::spawn(async move {
+                let agreed = b"HTTP/1.1 101 Switching Protocols\r\nconnection: upgrade\r\nupgrade: websocket\r\n\r\n";
+                stream.write_all(agreed).await?;
+                let mut stream = BufReader::new(stream);
+                let mut line = String::from("the request line");
+                while !line.trim_end().is_empty() {
+                    line.clear();
+                    stream.read_line(&mut line).await?;
+                }
+                let (mut from, mut to) = tokio::io::split(stream);
+                tokio::io::copy(&mut from, &mut to).await
+            });
+        }
+    });
+    address
+}
+
+/// Whether an answer is read before the end of the request was taken note of is a matter of chance, once for each handshake.
+#[tokio::test]
+async fn an_answer_that_is_there_at_once_does_not_end_the_tunnel() {
+    const HANDSHAKES: usize = 200;
+    let address = hasty_handler().await;
+    let yaml = format!(
+        "listen: [{{ address: '127.0.0.1:0' }}]\nadmin: {{ address: '127.0.0.1:0' }}\n\
+         upstreams: {{ app: {{ servers: ['{address}'] }} }}\n"
+    );
+    let gateway = Gateway::start(&yaml).await;
+    for round in 0..HANDSHAKES {
+        let mut client = Client::connect(gateway.address()).await;
+        client.send("GET", "/", &[("connection", "upgrade"), ("upgrade", "websocket")], "").await;
+        assert_eq!(client.read_head().await.status, 101, "handshake {round}");
+        client.send_raw("ping").await;
+        assert_eq!(client.read_raw(4).await, "ping", "handshake {round}");
+    }
+}
+
+#[tokio::test]
+async fn a_handler_may_decline_to_leave_http() {
+    let (origin, gateway) = start().await;
+    let asking = [("connection", "upgrade"), ("upgrade", "websocket")];
+    for place in PLACES {
+        // What is declined is an ordinary exchange: the visitor's connection goes on, and may ask again.
+        let mut client = Client::connect(gateway.address()).await;
+        for method in ["GET", "GET", "HEAD", "GET"] {
+            let answer = client.request(method, place, &asking, "").await;
+            let expected = if method == "HEAD" { String::new() } else { format!("{method} {place} ") };
+            assert_eq!((answer.status, answer.text()), (200, expected.as_str()), "{method} {place}");
+            assert_eq!(last(&origin, place).header("upgrade"), Some("websocket"), "{method} {place}");
+        }
+        let answer = client.request("POST", place, &asking, "body").await;
+        assert_eq!(answer.text(), format!("POST {place} body"));
+        assert_eq!(client.request("OPTIONS", place, &[], "").await.text(), format!("OPTIONS {place} "));
+    }
 }
 
 #[tokio::test]
