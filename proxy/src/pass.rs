@@ -3,6 +3,8 @@
 //! This is one of the few files that know the framework's phases. Everything about the request was decided before it comes
 //! here; the [`Passage`] says what.
 
+mod answer;
+mod blame;
 mod changes;
 mod handshake;
 
@@ -12,12 +14,9 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use evergate_cache::{EVERGATE_CACHE_CONTROL, Moment, ResponseHead, SURROGATE_CAPABILITY, asks_to_be_kept};
-use http::header::{
-    CACHE_CONTROL, CONTENT_LENGTH, COOKIE, DATE, ETAG, EXPECT, EXPIRES, HOST, LAST_MODIFIED, TRANSFER_ENCODING,
-    UPGRADE, VIA,
-};
-use http::{HeaderName, HeaderValue, Method, StatusCode};
+use evergate_cache::{Moment, SURROGATE_CAPABILITY};
+use http::header::{CACHE_CONTROL, CONTENT_LENGTH, COOKIE, DATE, EXPECT, HOST, TRANSFER_ENCODING, UPGRADE, VIA};
+use http::{HeaderName, HeaderValue, StatusCode};
 use pingora::apps::{HttpServerApp, ReusedHttpStream};
 use pingora::protocols::http::ServerSession;
 use pingora::proxy::{FailToProxy, HttpProxy, ProxyHttp, Session};
@@ -27,8 +26,7 @@ use pingora::{Error, ErrorType};
 use pingora_http::{RequestHeader, ResponseHeader};
 
 use crate::effects::{Answer, PassingPart};
-use crate::failure::{ASKS_TO_BE_KEPT, Failure};
-use crate::fetch::answer::checked;
+use crate::failure::Failure;
 use crate::forwarded::{
     TRACEPARENT, X_FORWARDED_FOR, X_FORWARDED_HOST, X_FORWARDED_PROTO, X_MATCHED_PATH, X_REQUEST_ID, X_ROUTE_PARAMS,
     for_the_gateway_alone, joined_cookies,
@@ -37,14 +35,14 @@ use crate::gateway::Gateway;
 use crate::handler_request::{SURROGATE_CAPABILITY_FIELD, request_id, traceparent};
 use crate::metrics::UpstreamResult;
 use crate::observe::observe;
-use crate::outcome::{Fetched, Outcome, PassReason};
-use crate::passage::{Naming, Passage, Reached};
+use crate::outcome::{Fetched, Outcome};
+use crate::passage::{Naming, Passage};
 use crate::request::{Protocol, Request};
 use crate::respond::{NO_STORE, Notice, SLOWEST_WRITE};
 use crate::rules::Changes;
 use crate::serve::Record;
-use crate::snapshot::{Route, RouteKind, Wanting};
-use crate::tags::TAG_FIELDS;
+use answer::{by_origin, check_answer, is_refused, keep_for_ourselves, must_not_be_kept, refused};
+use blame::{Blame, blame, late};
 use handshake::Handshake;
 
 /// What the framework's proxy asks about a request that passes.
@@ -466,114 +464,9 @@ fn silence(passage: &Passage, request: &Request) -> Duration {
     }
 }
 
-/// Who is to blame for a request that failed.
-enum Blame {
-    Handler(Failure),
-    /// The visitor's body stopped coming.
-    Late,
-    /// The visitor's body is not what its head announced.
-    Malformed,
-    /// The visitor has left.
-    Gone,
-}
-
-fn blame(error: &Error, passage: &Passage, request_whole: bool) -> Blame {
-    match late(passage) {
-        Some(Failure::FirstByteTimeout) if !request_whole => return Blame::Late,
-        Some(failure) => return Blame::Handler(failure),
-        None => {}
-    }
-    match error.esource() {
-        pingora::ErrorSource::Downstream => {
-            let unreadable = matches!(error.etype(), ErrorType::ReadError | ErrorType::InvalidHTTPHeader);
-            if unreadable { Blame::Malformed } else { Blame::Gone }
-        }
-        pingora::ErrorSource::Upstream | pingora::ErrorSource::Internal | pingora::ErrorSource::Unset => {
-            Blame::Handler(Failure::from(error))
-        }
-    }
-}
-
-/// How a handler that was late was late.
-fn late(passage: &Passage) -> Option<Failure> {
-    passage.leash.reached().map(|reached| match reached {
-        Reached::MaxDuration => Failure::MaxDuration,
-        Reached::FirstByte => Failure::FirstByteTimeout,
-        Reached::Idle => Failure::IdleTimeout,
-    })
-}
-
 /// A passage is decided for every request before it gets here; without one nothing is forwarded.
 fn undecided() -> Box<Error> {
     Error::explain(ErrorType::InternalError, "a request came to the pass-through undecided")
-}
-
-/// Refuses what a handler's answer must not be, and leaves one length where it gave several of the same.
-fn check_answer(request: &Request, response: &mut ResponseHeader) -> pingora::Result<()> {
-    let unasked = response.status == StatusCode::SWITCHING_PROTOCOLS && !request.wants_upgrade();
-    if unasked || checked(response).is_err() {
-        return Err(
-            Error::explain(ErrorType::InvalidHTTPHeader, "the handler's answer can be read in two ways").into_up()
-        );
-    }
-    let bodiless = response.status == StatusCode::NO_CONTENT || response.status.is_informational();
-    if bodiless {
-        response.remove_header(&CONTENT_LENGTH);
-        response.remove_header(&TRANSFER_ENCODING);
-    } else if let Some(length) = first_length(response) {
-        // The framework has made sure that all of them are the same (RFC 9110 section 8.6).
-        response.insert_header(CONTENT_LENGTH, length)?;
-    }
-    Ok(())
-}
-
-/// The first of the lengths that an answer tells.
-fn first_length(response: &ResponseHeader) -> Option<String> {
-    let first = response.headers.get(CONTENT_LENGTH)?.to_str().ok()?;
-    Some(first.split(',').next()?.trim().to_owned())
-}
-
-/// Removes what is for the gateway alone.
-fn keep_for_ourselves(response: &mut ResponseHeader) {
-    for name in TAG_FIELDS.map(|(name, _)| name).into_iter().chain([EVERGATE_CACHE_CONTROL]) {
-        response.remove_header(&name);
-    }
-}
-
-/// Whether an answer asks to be kept where the route takes that for an error (`fetch_cache: only-no-store`).
-fn is_refused(passage: &Passage, request: &Request, response: &ResponseHeader, now: Moment) -> bool {
-    let asked = request.method == Method::GET || request.method == Method::HEAD;
-    let refuses = passage.route.as_ref().is_some_and(|route| route.wanting == Wanting::Refused);
-    asked && refuses && {
-        let fields = response.headers.iter().map(|(name, value)| (name.clone(), value.clone())).collect();
-        asks_to_be_kept(&ResponseHead { status: response.status, fields }, now)
-    }
-}
-
-/// Asking again would bring the same.
-fn refused() -> Box<Error> {
-    let mut error = Error::explain(ErrorType::Custom(ASKS_TO_BE_KEPT), "the answer asks to be kept").into_up();
-    error.set_retry(false);
-    error
-}
-
-/// Whether a route lives by its handler's word.
-fn by_origin(route: &Arc<Route>) -> bool {
-    matches!(route.kind, RouteKind::Origin(_))
-}
-
-/// Whether nobody on the way may keep an answer that says nothing about it: what a route declined, and successful answers of
-/// dynamic routes that carry no validator to ask with. What no route matches is not touched, nor what its handler decides.
-fn must_not_be_kept(passage: &Passage, request: &Request, response: &ResponseHeader) -> bool {
-    if passage.route.as_ref().is_none_or(by_origin) || response.headers.contains_key(CACHE_CONTROL) {
-        return false;
-    }
-    if matches!(passage.reason, PassReason::Declined(_)) {
-        return true;
-    }
-    let asked = request.method == Method::GET || request.method == Method::HEAD;
-    let silent = [EXPIRES, ETAG, LAST_MODIFIED].iter().all(|name| !response.headers.contains_key(name));
-    asked && silent && response.status == StatusCode::OK
 }
 
 /// Sends a notice through the framework's session.
