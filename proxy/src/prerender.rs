@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use evergate_cache::{Asked, Awaited, Lookup, Scheme, Waiter};
+use futures::future::join_all;
 use futures::stream::{self, StreamExt};
 use http::{HeaderMap, Method};
 use tokio::sync::watch;
@@ -66,11 +67,14 @@ pub async fn at_start(gateway: &Arc<Gateway>, plan: Plan) -> Report {
         return Report::default();
     }
     let deadline = Instant::now() + plan.deadline;
-    let mut pages = Vec::new();
-    for route in &snapshot.routes {
-        let listing = pages_of(gateway, route);
-        pages.extend(timeout_at(deadline, listing).await.unwrap_or_default());
-    }
+    // One upstream that is slow to list does not keep the others waiting.
+    let listing = snapshot.routes.iter().map(|route| async move {
+        timeout_at(deadline, pages_of(gateway, route)).await.unwrap_or_else(|_| {
+            warn!(route = route.pattern, "the parameters were not listed before the deadline");
+            Vec::new()
+        })
+    });
+    let pages = join_all(listing).await.into_iter().flatten().collect();
     let begun = Instant::now();
     let report = render_all(gateway, &snapshot, pages, plan.concurrency, deadline).await;
     let Report { pages, rendered, failed } = report;

@@ -201,6 +201,24 @@ async fn the_upstream_lists_parameters_and_may_change_its_mind() {
     assert_eq!((origin.count("/items/a"), origin.count("/items/b")), (1, 1));
 }
 
+/// One upstream that is slow to list what there is keeps neither the others nor the start.
+#[tokio::test]
+async fn a_list_that_does_not_come_is_told_and_holds_nobody() {
+    let origin = Origin::start().await;
+    items(&origin);
+    origin.on("/api/never", |_| Reply::never());
+    origin.on("/api/params", |_| Reply::ok(r#"[{"slug":"a"}]"#));
+    let routes = "- { path: '/held/[slug]', revalidate: 1h, params_from: { url: /api/never } }\n\
+        - { path: '/items/[slug]', revalidate: 1h, params_from: { url: /api/params } }\n\
+        cache: { prerender_deadline: 500ms }";
+    let gateway = Gateway::simple(&origin, routes).await;
+    let told = gateway.wait_log(|line| line.contains("were not listed before the deadline")).await;
+    assert!(told.contains("/held/[slug]"), "{told}");
+    // It was listed in time, and rendered if there was any left.
+    assert_eq!(origin.count("/api/params"), 1);
+    assert_eq!(get(gateway.address(), "/items/a").await.status, 200);
+}
+
 /// Before it is known what there is, nobody is told that something is not there.
 #[tokio::test]
 async fn without_a_list_unknown_pages_are_503_and_not_404() {
