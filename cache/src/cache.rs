@@ -20,7 +20,7 @@ use crate::variance::Selecting;
 use crate::word::age_value;
 use crate::{
     Arrival, CacheKey, Coding, DeclineReason, Demands, Extent, FailureKind, Groups, Moment, Partial, Policy, Recoding,
-    Regime, ResponseHead, Sharing, StaleReason, Use, Variance, Variant,
+    Regime, ResponseHead, SOON, Sharing, StaleReason, Use, Variance, Variant,
 };
 
 /// The cache: pages in memory and the fills in flight. `F` is how a fill fails, in the words of whoever fetches.
@@ -143,9 +143,6 @@ pub struct PartTerms {
 
 /// A part is of no use where the whole is.
 struct WholeIsKept;
-
-/// How long a response that was stale when it came is served before its handler is asked again: it is making a newer one.
-const SOON: Duration = Duration::from_secs(1);
 
 /// What the store knows of a key and what a request selects of it.
 enum Known {

@@ -337,6 +337,11 @@ impl<F: Clone> Filling<F> {
         }
     }
 
+    /// Whether the body is still kept with so many bytes more.
+    pub fn has_room_for(&self, more: usize) -> bool {
+        self.streaming.body().length().saturating_add(more as u64) <= self.hold.shared.max_body
+    }
+
     /// Adds a piece of the body, with more to come.
     pub fn push(&mut self, piece: Bytes, now: Moment) -> Pushed {
         if let Some(digest) = &mut self.digest {

@@ -77,6 +77,8 @@ pub struct KeyParts<'a> {
     pub query: Option<&'a str>,
     /// The chosen cookies as they are forwarded: bytes, because cookies need not be ASCII.
     pub cookies: Option<&'a [u8]>,
+    /// The form of the page that is wanted, where it has several, in words of whoever asks.
+    pub form: Option<&'a [u8]>,
 }
 
 impl KeyParts<'_> {
@@ -91,6 +93,7 @@ impl KeyParts<'_> {
         put(buffer, Some(self.path.as_bytes()));
         put(buffer, self.query.map(str::as_bytes));
         put(buffer, self.cookies);
+        put(buffer, self.form);
     }
 
     /// The key as a value of its own.

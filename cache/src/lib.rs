@@ -62,7 +62,7 @@ pub use range::{MAX_PARTS, Part, Requested, content_range, content_range_unsatis
 pub use representation::Representation;
 pub use response::{Fields, ResponseHead};
 pub use store::{EvictionCause, StoreFigures};
-pub use stored::{Arrival, Dating, Making, Recoding, StoredResponse, X_NEXTJS_CACHE};
+pub use stored::{Arrival, Dating, Making, Recoding, SOON, StoredResponse, X_NEXTJS_CACHE};
 pub use tags::{MAX_TAG_LENGTH, MAX_TAGS, Tags};
 pub use targeted::{CDN_CACHE_CONTROL, EVERGATE_CACHE_CONTROL, SURROGATE_CAPABILITY, SURROGATE_CONTROL};
 pub use variance::{MAX_RANGES, MAX_VARY_FIELDS, Spelling, Variance, Variant, list_value};

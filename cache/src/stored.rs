@@ -11,8 +11,8 @@ use http::{HeaderName, HeaderValue, StatusCode};
 use crate::groups::Mark;
 use crate::word::{Word, age_value, expires};
 use crate::{
-    CacheControl, Coding, EVERGATE_CACHE_CONTROL, Fields, Groups, Moment, Representation, ResponseHead, Sharing, Tags,
-    may_be_coded,
+    CacheControl, Coding, EVERGATE_CACHE_CONTROL, Fields, Groups, Heed, Moment, Representation, ResponseHead, Sharing,
+    Tags, may_be_coded,
 };
 
 /// What Next.js says of its own cache.
@@ -68,14 +68,25 @@ pub enum Arrival {
 
 impl Arrival {
     /// What the head of an answer says: `x-nextjs-cache: STALE`, with which Next.js has just begun to make a newer one, or an `Age`
-    /// that has used up its own lifetime (RFC 9111 section 4.2). A lifetime of zero is a word to browsers and says nothing.
-    pub fn of(head: &ResponseHead, received: Moment) -> Arrival {
-        let stale =
-            head.fields.get(&X_NEXTJS_CACHE).is_some_and(|value| value.as_bytes().eq_ignore_ascii_case(b"STALE"));
-        let used_up = own_lifetime(head, received).is_some_and(|own| !own.is_zero() && own <= age_value(head));
-        if stale || used_up { Arrival::Stale } else { Arrival::Fresh }
+    /// that has used up its own lifetime (RFC 9111 section 4.2), where the handler's word on it counts. A lifetime of zero is a word to
+    /// browsers and says nothing.
+    pub fn of(head: &ResponseHead, heed: Heed, received: Moment) -> Arrival {
+        let own = match heed {
+            Heed::Nothing => None,
+            Heed::Prohibitions | Heed::NoStore | Heed::Explicit => own_lifetime(head, received),
+        };
+        let used_up = own.is_some_and(|own| !own.is_zero() && own <= age_value(head));
+        if is_called_stale(head) || used_up { Arrival::Stale } else { Arrival::Fresh }
     }
 }
+
+/// Whether Next.js says that it serves an old response while it makes a newer one.
+pub(crate) fn is_called_stale(head: &ResponseHead) -> bool {
+    head.fields.get(&X_NEXTJS_CACHE).is_some_and(|value| value.as_bytes().eq_ignore_ascii_case(b"STALE"))
+}
+
+/// How long a response that was stale when it came is served before its handler is asked again: it is making a newer one.
+pub const SOON: Duration = Duration::from_secs(1);
 
 /// Why a response was made.
 #[derive(Clone, Debug, Default)]

@@ -7,8 +7,9 @@ use http::{HeaderValue, StatusCode};
 
 use crate::date::http_date;
 use crate::directives::seconds;
+use crate::stored::is_called_stale;
 use crate::targeted::Heeded;
-use crate::{Arrival, CacheControl, Moment, ResponseHead};
+use crate::{CacheControl, Moment, ResponseHead, SOON};
 
 /// Of the time since a response was last modified, how much it is taken for fresh where nobody said how long (RFC 9111
 /// section 4.2.2 names a tenth as typical), and for how long at most.
@@ -88,15 +89,16 @@ pub fn age_value(head: &ResponseHead) -> Duration {
 }
 
 /// The age with which a response came (section 4.2.3), that was asked for at `asked`: what it says, and the time on the way;
-/// or, where that is more, the time since its `Date`. What its maker calls stale is at least as old as it is good.
+/// or, where that is more, the time since its `Date`. What Next.js calls stale has all but [`SOON`] of its lifetime behind it, so
+/// that those who wait share it and it is asked about again then.
 pub fn corrected_initial_age(head: &ResponseHead, asked: Moment, received: Moment) -> Duration {
     let apparent =
         date(head, received.wall).and_then(|date| received.wall.duration_since(date).ok()).unwrap_or_default();
     let said = apparent.max(age_value(head).saturating_add(received.since(asked)));
-    match Arrival::of(head, received) {
-        Arrival::Fresh => said,
-        Arrival::Stale => said.max(Word::of(head, received).lifetime.unwrap_or_default()),
+    if !is_called_stale(head) {
+        return said;
     }
+    said.max(Word::of(head, received).lifetime.unwrap_or_default().saturating_sub(SOON))
 }
 
 /// Whether this cache knows what a status means for caching (RFC 9111 section 3, RFC 9110 section 15).

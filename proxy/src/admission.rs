@@ -8,10 +8,11 @@ use evergate_cache::{Demands, KeyParts, Policy, Regime, Scheme, Site};
 use http::header::{ALLOW, AUTHORIZATION, COOKIE, IF_MATCH, IF_UNMODIFIED_SINCE, LOCATION, RETRY_AFTER};
 use http::{HeaderMap, HeaderValue, Method, StatusCode};
 
-use crate::config::{Authorization, Query, TrailingSlash, Unmatched};
+use crate::config::{Authorization, Kind, Query, TrailingSlash, Unmatched};
 use crate::forwarded::seen_fields;
 use crate::known::Admitted;
 use crate::outcome::{Answered, PassReason};
+use crate::page_form::{PageForm, RSC_UNION_QUERY};
 use crate::passage::{Leash, Naming, Passage};
 use crate::request::{BodyPresence, Protocol, Request};
 use crate::respond::Notice;
@@ -53,6 +54,8 @@ pub struct Selected<'a> {
     pub query: Option<Cow<'a, str>>,
     /// The chosen cookies.
     pub cookies: Option<Vec<u8>>,
+    /// The form of the page, where it has several.
+    pub form: Option<PageForm>,
     /// The site, when it is part of the key.
     pub host: Option<String>,
 }
@@ -106,7 +109,7 @@ pub fn admit<'a>(
             return Admission::Pass(Box::new(passage));
         }
         RouteKind::Window(policy, told) => {
-            let query = select_query(target.query(), &route.query, snapshot);
+            let query = select_query(target.query(), route, snapshot);
             (policy, Some(told), query, select_cookies(request, route))
         }
         RouteKind::Origin(policy) => {
@@ -115,7 +118,11 @@ pub fn admit<'a>(
         }
     };
     let path = target.path();
-    let selected = Selected { route, policy, told, fields, demands, path, query, cookies, host, matched };
+    let form = match route.serves {
+        Kind::Handler => None,
+        Kind::Page => PageForm::of(&request.headers),
+    };
+    let selected = Selected { route, policy, told, fields, demands, path, query, cookies, form, host, matched };
     Admission::Cached(Box::new(selected))
 }
 
@@ -230,9 +237,12 @@ fn select_cookies(request: &Request, route: &Route) -> Option<Vec<u8>> {
 
 /// The query parameters that the route lists, less those that are stripped everywhere, sorted by name. Parameters of one
 /// name keep their order, and an empty value is not a missing one.
-fn select_query<'a>(query: Option<&'a str>, chosen: &Query, snapshot: &Snapshot) -> Option<Cow<'a, str>> {
-    let query = query.filter(|query| !query.is_empty() && *chosen != Query::Ignore)?;
-    let wanted = |name: &str| match chosen {
+fn select_query<'a>(query: Option<&'a str>, route: &Route, snapshot: &Snapshot) -> Option<Cow<'a, str>> {
+    let query = query.filter(|query| !query.is_empty() && route.query != Query::Ignore)?;
+    // What the router of Next.js adds tells pages apart, whatever is stripped elsewhere.
+    let routers = |name: &str| route.serves == Kind::Page && name == RSC_UNION_QUERY;
+    let stripped = |name: &str| snapshot.strip_query.iter().any(|pattern| pattern.matches(name));
+    let wanted = |name: &str| match &route.query {
         Query::All => true,
         Query::Ignore => false,
         Query::Only(names) => names.iter().any(|listed| listed == name),
@@ -241,7 +251,7 @@ fn select_query<'a>(query: Option<&'a str>, chosen: &Query, snapshot: &Snapshot)
         .split('&')
         .filter(|parameter| !parameter.is_empty())
         .map(|parameter| (decode(parameter.split_once('=').map_or(parameter, |(name, _)| name)), parameter))
-        .filter(|(name, _)| wanted(name) && !snapshot.strip_query.iter().any(|pattern| pattern.matches(name)))
+        .filter(|(name, _)| wanted(name) && (routers(name) || !stripped(name)))
         .collect();
     if parameters.is_empty() {
         return None;
@@ -319,6 +329,7 @@ impl Selected<'_> {
             path: self.path,
             query: self.query.as_deref(),
             cookies: self.cookies.as_deref(),
+            form: self.form.as_ref().map(|form| form.key.as_slice()),
         }
     }
 
@@ -347,7 +358,7 @@ pub fn origin_key(snapshot: &Snapshot, target: &Target<'_>, scheme: Scheme, host
     let RouteKind::Origin(_) = &route.kind else { return None };
     let mut key = Vec::with_capacity(128);
     let site = Site { generation: &snapshot.generation, upstream: &route.upstream.name, scheme, host };
-    KeyParts { regime: Regime::Origin, site, path: target.path(), query: target.query(), cookies: None }
+    KeyParts { regime: Regime::Origin, site, path: target.path(), query: target.query(), cookies: None, form: None }
         .write(&mut key);
     Some(key)
 }

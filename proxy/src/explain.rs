@@ -7,9 +7,9 @@ use evergate_cache::{Asked, Moment, Policy, Scheme, StoredResponse, list_value};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Uri};
 use serde_json::{Value, json};
 
-use crate::admission::{Admission, Selected, admit};
+use crate::admission::{Admission, Selected, admit, tunnel_refused};
 use crate::gateway::Gateway;
-use crate::outcome::Outcome;
+use crate::outcome::{Answered, Outcome};
 use crate::passage::Passage;
 use crate::request::{BodyPresence, Protocol, Request, host_of};
 use crate::respond::Notice;
@@ -54,7 +54,7 @@ impl Question {
         for (name, value) in parameters {
             let refused = |expected| QuestionError::Parameter { name: name.clone(), expected };
             match name.as_str() {
-                "url" => question.url = Some(value.parse().map_err(|_| refused("a path or an absolute URL"))?),
+                "url" => question.url = Some(url(value).ok_or_else(|| refused("a path or an absolute URL"))?),
                 "method" => {
                     question.method = Some(Method::from_bytes(value.as_bytes()).map_err(|_| refused("a method"))?);
                 }
@@ -89,6 +89,14 @@ impl Question {
     }
 }
 
+/// A target as a visitor would send it: without a fragment, and without anybody's name in it.
+fn url(text: &str) -> Option<Uri> {
+    let known = ["/", "http://", "https://"].iter().any(|start| text.starts_with(start));
+    let url: Uri = text.parse().ok().filter(|_| known && !text.contains('#'))?;
+    let named = url.authority().is_some_and(|authority| authority.as_str().contains('@'));
+    (!named).then_some(url)
+}
+
 fn header(line: &str) -> Option<(HeaderName, HeaderValue)> {
     let (name, value) = line.split_once(':')?;
     Some((name.trim().parse().ok()?, HeaderValue::from_str(value.trim()).ok()?))
@@ -98,6 +106,9 @@ fn header(line: &str) -> Option<(HeaderName, HeaderValue)> {
 pub fn explain(gateway: &Gateway, question: Question) -> Value {
     let snapshot = gateway.snapshot.load_full();
     let (request, now) = (question.request(), gateway.clock.now());
+    if request.method == Method::CONNECT {
+        return answered(&tunnel_refused(now.wall), &Outcome::Answered(Answered::Refused));
+    }
     let mut told = match Target::parse(&request.target) {
         Ok(target) => {
             let ruling = Ruling::of(&request, &target, &snapshot, now.wall);
@@ -178,6 +189,7 @@ fn cached(gateway: &Gateway, snapshot: &Snapshot, request: &Request, selected: &
             "path": selected.path,
             "query": selected.query,
             "cookies": selected.cookies.as_deref().map(String::from_utf8_lossy),
+            "form": selected.form.as_ref().map(|form| named(&form.fields)),
             "vary": vary(selected.route, request),
         },
         "upstream": upstream(&selected.route.upstream, &selected.route.preference),
@@ -192,6 +204,13 @@ fn vary(route: &Arc<Route>, request: &Request) -> Value {
         (name.as_str().to_owned(), value.into())
     };
     Value::Object(route.vary.iter().map(value).collect())
+}
+
+fn named(fields: &[(HeaderName, HeaderValue)]) -> Value {
+    let text = |(name, value): &(HeaderName, HeaderValue)| {
+        (name.as_str().to_owned(), String::from_utf8_lossy(value.as_bytes()).into())
+    };
+    Value::Object(fields.iter().map(text).collect())
 }
 
 fn upstream(upstream: &Upstream, preference: &Preference) -> Value {

@@ -25,7 +25,7 @@ use tracing::warn;
 
 use crate::admission::Selected;
 use crate::config::Param;
-use crate::failure::{ErrorAnswer, Failure};
+use crate::failure::{ErrorAnswer, Failure, Refusal};
 use crate::gateway::Gateway;
 use crate::handler_request::HandlerRequest;
 use crate::metrics::{Revalidation, UpstreamResult};
@@ -270,6 +270,7 @@ impl Fetch {
                 },
             };
             let now = self.gateway.clock.now();
+            let piece = piece.and_then(|piece| self.unless_too_long(piece, &filling, pushed));
             match piece {
                 Ok(Piece::More(piece)) => {
                     pushed = filling.push(piece, now);
@@ -292,6 +293,17 @@ impl Fetch {
                 }
             }
         }
+    }
+
+    /// A body that shows only as it comes that it cannot be kept is an error where the route takes that for one: it is cut, and
+    /// what was there stays.
+    fn unless_too_long(&self, piece: Piece, filling: &Filling<Failure>, pushed: Pushed) -> Result<Piece, Failure> {
+        let (Piece::More(bytes) | Piece::Last(bytes)) = &piece;
+        let refused = pushed == Pushed::Kept && self.route.unkept.refuses(DeclineReason::TooLarge);
+        if refused && !filling.has_room_for(bytes.len()) {
+            return Err(Failure::Refused(Refusal::NotKept(DeclineReason::TooLarge)));
+        }
+        Ok(piece)
     }
 
     /// The next piece of the body. When it is not there at once, those who wait get what there is.

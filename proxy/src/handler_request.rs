@@ -99,6 +99,7 @@ fn chosen_fields(selected: &Selected<'_>, request: &Request) -> Vec<(HeaderName,
     let mut fields = own_fields();
     let cookies = selected.cookies.as_deref().and_then(|cookies| HeaderValue::from_bytes(cookies).ok());
     fields.extend(cookies.map(|cookies| (COOKIE, cookies)));
+    fields.extend(selected.form.iter().flat_map(|form| form.fields.iter().cloned()));
     for name in &selected.route.vary {
         fields.retain(|(known, _)| known != name);
         let value = list_value(&request.headers, name).and_then(|value| HeaderValue::from_bytes(&value).ok());

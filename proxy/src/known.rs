@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use arc_swap::ArcSwapOption;
 
-use crate::config::{KnownParams, RoutePattern, canonical_path, known_paths};
+use crate::config::{KnownParams, RoutePattern, Segment, canonical_path, known_paths};
 
 /// The paths of a route that are known beforehand.
 #[derive(Debug)]
@@ -54,11 +54,23 @@ impl Known {
             (Others::Answered, _) => Admitted::Yes,
             (Others::NotFound, None) => Admitted::NotYet,
             (Others::NotFound, Some(paths)) if paths.contains(path) => Admitted::Yes,
-            (Others::NotFound, Some(paths)) => match canonical_path(path) {
-                Some(spelled) if paths.contains(&spelled) => Admitted::Yes,
-                Some(_) | None => Admitted::No,
-            },
+            (Others::NotFound, Some(paths)) if path.contains('%') && paths.contains(&self.respelled(path)) => {
+                Admitted::Yes
+            }
+            (Others::NotFound, Some(_)) => Admitted::No,
         }
+    }
+
+    /// A path with its parameters in the one spelling under which they may be known.
+    fn respelled(&self, path: &str) -> String {
+        let statics = self.pattern.segments().iter().map(|segment| matches!(segment, Segment::Static(_)));
+        // What is behind the pattern belongs to its catch-all.
+        let segments = path.split('/').skip(1).zip(statics.chain(std::iter::repeat(false)));
+        let spelled = segments.map(|(segment, is_static)| {
+            let whole = format!("/{segment}");
+            if is_static { whole } else { canonical_path(&whole).unwrap_or(whole) }
+        });
+        spelled.collect()
     }
 
     /// Whether it is known what there is.
@@ -66,14 +78,15 @@ impl Known {
         self.paths.load().is_some()
     }
 
-    /// Takes what the upstream has listed, and gives it back as paths.
+    /// Takes what the upstream has listed, and gives back the paths that are new.
     ///
     /// # Errors
     ///
     /// What was expected instead; what was known stays.
     pub fn learn(&self, listed: &str) -> Result<Vec<String>, String> {
-        let paths = known_paths(listed, &self.pattern)?;
-        self.paths.store(Some(Arc::new(paths.iter().cloned().collect())));
+        let mut paths = known_paths(listed, &self.pattern)?;
+        let before = self.paths.swap(Some(Arc::new(paths.iter().cloned().collect())));
+        paths.retain(|path| before.as_ref().is_none_or(|before| !before.contains(path)));
         Ok(paths)
     }
 }

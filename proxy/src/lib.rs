@@ -32,6 +32,7 @@ pub mod log;
 pub mod metrics;
 pub mod observe;
 pub mod outcome;
+pub mod page_form;
 pub mod pass;
 pub mod passage;
 pub mod phase;

@@ -59,6 +59,8 @@ pub struct Carried {
     /// Which server is asked first, and how many were asked.
     turn: Option<usize>,
     asked_servers: usize,
+    /// The place of the one that is asked.
+    server: Option<usize>,
     /// The own name of the server that is asked.
     server_host: Option<HeaderValue>,
     forgiven: bool,
@@ -131,6 +133,7 @@ impl ProxyHttp for PassThrough {
             attempts: 0,
             turn: None,
             asked_servers: 0,
+            server: None,
             server_host: None,
             forgiven: false,
             fetched: Fetched::Pending,
@@ -163,6 +166,7 @@ impl ProxyHttp for PassThrough {
         carried.asked_servers += 1;
         let peer = match server {
             Ok(server) => {
+                carried.server = Some(server.place);
                 carried.server_host = Some(server.host().clone());
                 server.peer(&upstream.timeouts, attempt).await
             }
@@ -186,7 +190,11 @@ impl ProxyHttp for PassThrough {
         carried: &mut Carried,
         mut error: Box<Error>,
     ) -> Box<Error> {
-        let retries = carried.passage.as_ref().map_or(0, |passage| passage.0.upstream.retries);
+        let upstream = carried.passage.as_ref().map(|passage| &passage.0.upstream);
+        let retries = upstream.map_or(0, |upstream| upstream.retries);
+        if let (Some(upstream), Some(place)) = (upstream, carried.server) {
+            upstream.note_failure(place);
+        }
         if carried.attempts < retries {
             // Nothing was sent, so asking another server does no harm.
             carried.attempts += 1;

@@ -4,12 +4,13 @@
 //! when somebody asks. Lists that come from an upstream are asked for again as often as the configuration says.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use evergate_cache::{Asked, Awaited, Lookup, Scheme, Waiter};
-use futures::future::join_all;
-use futures::stream::{self, StreamExt};
+use futures::stream::{self, Stream, StreamExt};
 use http::{HeaderMap, Method};
+use tokio::sync::mpsc::unbounded_channel;
 use tokio::sync::watch;
 use tokio::time::{Instant, interval, sleep, timeout_at};
 use tracing::{info, warn};
@@ -66,26 +67,45 @@ pub async fn at_start(gateway: &Arc<Gateway>, plan: Plan) -> Report {
     if snapshot.routes.iter().all(|route| route.known.is_none()) {
         return Report::default();
     }
-    let deadline = Instant::now() + plan.deadline;
-    // One upstream that is slow to list does not keep the others waiting.
-    let listing = snapshot.routes.iter().map(|route| async move {
-        timeout_at(deadline, pages_of(gateway, route)).await.unwrap_or_else(|_| {
-            warn!(route = route.pattern, "the parameters were not listed before the deadline");
-            Vec::new()
-        })
-    });
-    let pages = join_all(listing).await.into_iter().flatten().collect();
-    let begun = Instant::now();
-    let report = render_all(gateway, &snapshot, pages, plan.concurrency, deadline).await;
-    let Report { pages, rendered, failed } = report;
-    let seconds = begun.elapsed().as_secs_f64();
-    let left = pages - rendered - failed;
-    if failed + left == 0 {
-        info!(pages, seconds, "prerendered");
-    } else {
-        warn!(pages, rendered, failed, left, seconds, "prerendered in part; the rest is rendered when somebody asks");
+    let (begun, deadline) = (Instant::now(), Instant::now() + plan.deadline);
+    // Each list is asked for by itself, so that an upstream that is slow to list keeps nobody waiting but its own pages. What it
+    // lists after the deadline is known all the same.
+    let (sender, mut lists) = unbounded_channel();
+    let mut awaited: Vec<Arc<Route>> = snapshot.routes.iter().filter(|route| route.known.is_some()).cloned().collect();
+    for route in &awaited {
+        let (gateway, route, sender) = (Arc::clone(gateway), Arc::clone(route), sender.clone());
+        tokio::spawn(async move {
+            let pages = pages_of(&gateway, &route).await;
+            // Nobody listens any more once the deadline is reached.
+            drop(sender.send((route, pages)));
+        });
     }
+    drop(sender);
+    let lists = stream::poll_fn(|context| lists.poll_recv(context)).map(|(route, pages)| {
+        awaited.retain(|awaited| !Arc::ptr_eq(awaited, &route));
+        pages
+    });
+    let report = render_all(gateway, &snapshot, lists, plan.concurrency, deadline).await;
+    for route in awaited {
+        warn!(route = route.pattern, "the parameters were not listed before the deadline");
+    }
+    report.tell(begun.elapsed());
     report
+}
+
+impl Report {
+    fn tell(&self, time: Duration) {
+        let (Report { pages, rendered, failed }, seconds) = (*self, time.as_secs_f64());
+        let left = pages - rendered - failed;
+        if failed + left == 0 {
+            info!(pages, seconds, "prerendered");
+        } else {
+            warn!(
+                pages,
+                rendered, failed, left, seconds, "prerendered in part; the rest is rendered when somebody asks"
+            );
+        }
+    }
 }
 
 /// Asks for lists again as often as the configuration says, and renders what is new on them, until the gateway stops.
@@ -114,8 +134,12 @@ async fn list_again(gateway: &Arc<Gateway>, route: &Arc<Route>, every: Option<Du
         }
         let snapshot = gateway.snapshot.load_full();
         let pages = pages_of(gateway, route).await;
-        let deadline = Instant::now() + plan.deadline;
-        render_all(gateway, &snapshot, pages, plan.concurrency, deadline).await;
+        if pages.is_empty() {
+            continue;
+        }
+        let (begun, deadline) = (Instant::now(), Instant::now() + plan.deadline);
+        let report = render_all(gateway, &snapshot, stream::iter([pages]), plan.concurrency, deadline).await;
+        report.tell(begun.elapsed());
     }
 }
 
@@ -143,12 +167,17 @@ async fn pages_of(gateway: &Gateway, route: &Arc<Route>) -> Vec<Page> {
 async fn render_all(
     gateway: &Arc<Gateway>,
     snapshot: &Arc<Snapshot>,
-    pages: Vec<Page>,
+    lists: impl Stream<Item = Vec<Page>>,
     concurrency: usize,
     deadline: Instant,
 ) -> Report {
-    let mut report = Report { pages: pages.len(), ..Report::default() };
-    let rendering = stream::iter(pages).map(|page| async move {
+    let listed = AtomicUsize::new(0);
+    let mut report = Report::default();
+    let pages = lists.flat_map(|pages| {
+        listed.fetch_add(pages.len(), Ordering::Relaxed);
+        stream::iter(pages)
+    });
+    let rendering = pages.map(|page| async move {
         let result = render(gateway, snapshot, &page).await;
         (page, result)
     });
@@ -159,7 +188,8 @@ async fn render_all(
         let next = tokio::select! {
             next = timeout_at(deadline, rendering.next()) => next,
             _ = progress.tick() => {
-                let Report { pages, rendered, failed } = report;
+                let Report { rendered, failed, .. } = report;
+                let pages = listed.load(Ordering::Relaxed);
                 info!(rendered, failed, pages, "prerendering");
                 continue;
             }
@@ -176,7 +206,7 @@ async fn render_all(
                     warn!(route = page.route.pattern, path = page.path, problem, "a page could not be prerendered");
                 }
             }
-            Ok(None) | Err(_) => return report,
+            Ok(None) | Err(_) => return Report { pages: listed.load(Ordering::Relaxed), ..report },
         }
     }
 }

@@ -11,8 +11,9 @@ use http::{HeaderName, HeaderValue};
 use crate::config::{
     self, Config, Dynamic, FetchCache, Kind, PreferredRegion, Query, QueryPattern, TrailingSlash, Unmatched,
 };
-use crate::forwarded::{NEXT_ROUTER_PREFETCH, NEXT_ROUTER_SEGMENT_PREFETCH, RSC, WRITTEN};
+use crate::forwarded::WRITTEN;
 use crate::known::{Known, Others};
+use crate::page_form::{PAGE_FIELDS, RSC_UNION_QUERY};
 use crate::routes::RouteTable;
 use crate::rules::Rules;
 use crate::tags::Tagger;
@@ -165,7 +166,7 @@ impl Route {
     fn new(route: &config::Route, upstream: Arc<Upstream>, config: &Config) -> Route {
         let by_origin = route.revalidate == config::Revalidate::Origin;
         let heeded = route.honor_request_directives || by_origin;
-        let Selecting { query, cookies, vary } = Selecting::of(route);
+        let Selecting { query, cookies, vary, form } = Selecting::of(route);
         let pattern = route.pattern.to_string();
         Route {
             preference: preference(&route.preferred_region, config, &upstream),
@@ -176,7 +177,7 @@ impl Route {
             pattern,
             kind: RouteKind::new(route, &vary, config.cache.negative_ttl),
             query,
-            tell_vary: vary.iter().cloned().chain((!cookies.is_empty()).then_some(COOKIE)).collect(),
+            tell_vary: vary.iter().chain(form).cloned().chain((!cookies.is_empty()).then_some(COOKIE)).collect(),
             cookies,
             vary,
             bypass: route.bypass.clone(),
@@ -187,7 +188,7 @@ impl Route {
             coded_from: config.cache.compress_min,
             heed: heed(route.fetch_cache),
             unkept: unkept(route),
-            wanting: wanting(route.fetch_cache),
+            wanting: wanting(route),
             serves: route.kind,
         }
     }
@@ -205,43 +206,43 @@ pub(crate) struct Selecting {
     pub(crate) query: Query,
     pub(crate) cookies: Vec<String>,
     pub(crate) vary: Vec<HeaderName>,
+    /// What says which form of a page is wanted.
+    pub(crate) form: &'static [HeaderName],
 }
 
 impl Selecting {
     /// What the route's settings come to.
     pub(crate) fn of(route: &config::Route) -> Selecting {
-        let (mut query, cookies, mut vary) = match (route.revalidate, route.dynamic) {
+        match route.revalidate {
             // Where the handler decides, the operator's choices have no part, whatever `defaults` says.
-            (config::Revalidate::Origin, _) => (route.query.clone(), Vec::new(), Vec::new()),
-            (_, Dynamic::ForceStatic) => (Query::Ignore, Vec::new(), Vec::new()),
-            (_, Dynamic::Auto | Dynamic::ForceDynamic | Dynamic::Error) => {
+            config::Revalidate::Origin => {
+                return Selecting { query: Query::All, cookies: Vec::new(), vary: Vec::new(), form: &[] };
+            }
+            config::Revalidate::Dynamic | config::Revalidate::Forever | config::Revalidate::Every(_) => {}
+        }
+        let (query, cookies, mut vary) = match route.dynamic {
+            Dynamic::ForceStatic => (Query::Ignore, Vec::new(), Vec::new()),
+            Dynamic::Auto | Dynamic::ForceDynamic | Dynamic::Error => {
                 (route.query.clone(), route.cookies.clone(), route.vary.clone())
             }
         };
-        match route.kind {
-            Kind::Handler => {}
-            Kind::Page => {
-                // What the router of Next.js asks with: without it a browser could get what is for the router.
-                let fields = [RSC, NEXT_ROUTER_PREFETCH, NEXT_ROUTER_SEGMENT_PREFETCH];
-                vary.extend(fields.into_iter().filter(|name| !route.vary.contains(name)));
-                query = match query {
-                    Query::All => Query::All,
-                    Query::Ignore => Query::Only(vec![RSC_UNION_QUERY.to_owned()]),
-                    Query::Only(mut names) => {
-                        names.extend(
-                            (!names.iter().any(|name| name == RSC_UNION_QUERY)).then(|| RSC_UNION_QUERY.to_owned()),
-                        );
-                        Query::Only(names)
-                    }
-                };
+        let query = match (route.kind, query) {
+            (Kind::Handler, query) | (Kind::Page, query @ Query::All) => query,
+            (Kind::Page, Query::Ignore) => Query::Only(vec![RSC_UNION_QUERY.to_owned()]),
+            (Kind::Page, Query::Only(mut names)) => {
+                names.retain(|name| name != RSC_UNION_QUERY);
+                names.push(RSC_UNION_QUERY.to_owned());
+                Query::Only(names)
             }
-        }
-        Selecting { query, cookies, vary }
+        };
+        let form: &'static [HeaderName] = match route.kind {
+            Kind::Handler => &[],
+            Kind::Page => &PAGE_FIELDS,
+        };
+        vary.retain(|name| !form.contains(name));
+        Selecting { query, cookies, vary, form }
     }
 }
-
-/// The parameter that the router of Next.js adds so that no cache gives a browser what is for the router.
-const RSC_UNION_QUERY: &str = "_rsc";
 
 fn preference(region: &PreferredRegion, config: &Config, upstream: &Upstream) -> Preference {
     match region {
@@ -266,17 +267,29 @@ fn heed(fetch_cache: FetchCache) -> Heed {
 }
 
 fn unkept(route: &config::Route) -> Unkept {
-    match (route.dynamic, route.fetch_cache) {
-        (Dynamic::Error, _) => Unkept::Error,
-        (_, FetchCache::OnlyCache) => Unkept::ErrorForNoStore,
-        (Dynamic::Auto | Dynamic::ForceDynamic | Dynamic::ForceStatic, _) => Unkept::Declined,
+    match route.dynamic {
+        Dynamic::Error => Unkept::Error,
+        Dynamic::Auto | Dynamic::ForceDynamic | Dynamic::ForceStatic => match route.fetch_cache {
+            FetchCache::OnlyCache => Unkept::ErrorForNoStore,
+            FetchCache::Auto
+            | FetchCache::DefaultCache
+            | FetchCache::ForceCache
+            | FetchCache::DefaultNoStore
+            | FetchCache::OnlyNoStore
+            | FetchCache::ForceNoStore => Unkept::Declined,
+        },
     }
 }
 
-fn wanting(fetch_cache: FetchCache) -> Wanting {
-    match fetch_cache {
-        FetchCache::OnlyNoStore => Wanting::Refused,
-        FetchCache::Auto
+fn wanting(route: &config::Route) -> Wanting {
+    let keeps_nothing = match route.revalidate {
+        config::Revalidate::Dynamic => true,
+        config::Revalidate::Forever | config::Revalidate::Every(_) | config::Revalidate::Origin => false,
+    };
+    match route.fetch_cache {
+        FetchCache::OnlyNoStore if keeps_nothing => Wanting::Refused,
+        FetchCache::OnlyNoStore
+        | FetchCache::Auto
         | FetchCache::DefaultCache
         | FetchCache::OnlyCache
         | FetchCache::ForceCache

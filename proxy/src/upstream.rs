@@ -16,6 +16,9 @@ use crate::failure::Failure;
 /// How long the addresses of a server's name are believed.
 const RESOLUTION_LIFE: Duration = Duration::from_secs(10);
 
+/// How long a preferred server that failed is left alone while others are asked.
+const LEFT_ALONE: Duration = Duration::from_secs(10);
+
 /// How many fills may wait for their turn for each that may run; beyond that visitors are told to come back.
 const QUEUE_PER_FETCH: usize = 16;
 
@@ -54,8 +57,12 @@ pub static ANY_SERVER: Preference = Preference { preferred: Vec::new(), others: 
 /// One server of an upstream.
 #[derive(Debug)]
 pub struct Server {
+    /// Its place among the servers of its upstream.
+    pub place: usize,
     address: String,
     region: Option<String>,
+    /// When it last failed a request.
+    failed: Mutex<Option<Instant>>,
     host: HeaderValue,
     resolved: Mutex<Option<Resolved>>,
 }
@@ -72,10 +79,13 @@ impl Upstream {
     pub fn new(settings: &config::Upstream, max_concurrent_refreshes: usize, demo: Option<SocketAddr>) -> Upstream {
         let servers = match &settings.origin {
             config::Origin::Builtin(config::Builtin::Demo) => {
-                demo.iter().map(|address| Server::new(address.to_string(), None)).collect()
+                demo.iter().map(|address| Server::new(0, address.to_string(), None)).collect()
             }
             config::Origin::Servers(servers) => {
-                servers.iter().map(|server| Server::new(server.address.clone(), server.region.clone())).collect()
+                let server = |(place, server): (usize, &config::Server)| {
+                    Server::new(place, server.address.clone(), server.region.clone())
+                };
+                servers.iter().enumerate().map(server).collect()
             }
         };
         Upstream {
@@ -105,24 +115,30 @@ impl Upstream {
         Preference { preferred, others }
     }
 
-    /// The server that is asked in `attempt` (from 0) of the request whose turn is `turn`: preferred ones first. The last attempt
-    /// goes elsewhere, so that a region that fails as a whole is left.
+    /// The server that is asked in `attempt` (from 0) of the request whose turn is `turn`. Where some are preferred, it is one of
+    /// them unless all of them have failed a moment ago; then it is one of the others.
     ///
     /// # Errors
     ///
     /// [`Failure::Connect`] when there is none.
     pub fn server(&self, preference: &Preference, turn: usize, attempt: usize) -> Result<&Server, Failure> {
-        let Preference { preferred, others } = preference;
         let next = turn.wrapping_add(attempt);
-        let last = attempt > 0 && attempt >= usize::try_from(self.retries).unwrap_or(usize::MAX);
-        let index = if preferred.is_empty() {
-            next % self.servers.len().max(1)
-        } else if others.is_empty() || attempt < preferred.len() && !last {
-            preferred[next % preferred.len()]
-        } else {
-            others[next % others.len()]
+        let in_turn = |places: &[usize]| {
+            let works = |place: &usize| !self.servers[*place].failed_lately();
+            let first = next % places.len().max(1);
+            places[first..].iter().chain(&places[..first]).copied().find(works)
         };
-        self.servers.get(index).ok_or(Failure::Connect)
+        let chosen = in_turn(&preference.preferred).or_else(|| in_turn(&preference.others));
+        // All alike, or all in trouble alike.
+        let place = chosen.unwrap_or(next % self.servers.len().max(1));
+        self.servers.get(place).ok_or(Failure::Connect)
+    }
+
+    /// A server has failed a request: for a moment others are preferred.
+    pub fn note_failure(&self, place: usize) {
+        if let Some(server) = self.servers.get(place) {
+            *server.failed.lock().unwrap_or_else(PoisonError::into_inner) = Some(Instant::now());
+        }
     }
 
     /// The servers that are preferred, and the others.
@@ -146,10 +162,15 @@ impl Upstream {
 }
 
 impl Server {
-    fn new(address: String, region: Option<String>) -> Server {
+    fn new(place: usize, address: String, region: Option<String>) -> Server {
         // The configuration has checked the address; what is not a header value cannot be one.
         let host = HeaderValue::from_str(&address).unwrap_or_else(|_| HeaderValue::from_static("localhost"));
-        Server { address, region, host, resolved: Mutex::new(None) }
+        Server { place, address, region, failed: Mutex::default(), host, resolved: Mutex::default() }
+    }
+
+    fn failed_lately(&self) -> bool {
+        let failed = *self.failed.lock().unwrap_or_else(PoisonError::into_inner);
+        failed.is_some_and(|failed| failed.elapsed() < LEFT_ALONE)
     }
 
     /// Where it is, in the configuration's words.

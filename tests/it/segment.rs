@@ -115,20 +115,26 @@ async fn an_answer_that_cannot_be_kept_is_an_error_where_the_route_says_so() {
         assert_eq!(answer.header("set-cookie"), None);
         assert_eq!(origin.count("/a"), 1, "{reason}");
     }
-    // A page that is there stays.
-    let origin = Origin::start().await;
-    origin.on_counted("/a", |_, run| match run {
-        1 => Reply::ok("good"),
-        _ => Reply::ok("for one").header("cache-control", "private"),
-    });
-    let gateway = Gateway::simple(&origin, "- { path: /a, dynamic: error, revalidate: 200ms }").await;
-    assert_eq!(get(gateway.address(), "/a").await.text(), "good");
-    evergate_tests::until("it is refreshed in vain", async || {
-        let answer = get(gateway.address(), "/a").await;
-        assert_eq!((answer.status, answer.text()), (200, "good"));
-        answer.cache_status().contains("detail=error")
-    })
-    .await;
+    // A page that is there stays, whether the answer is whole, confirms it, or is found too long as it comes.
+    for way in 0..3 {
+        let origin = Origin::start().await;
+        origin.on_counted("/a", move |_, run| match (run, way) {
+            (1, _) => Reply::ok("good").header("etag", "\"1\""),
+            (_, 0) => Reply::ok("for one").header("cache-control", "private"),
+            (_, 1) => Reply::ok("").status(304).header("etag", "\"1\"").header("set-cookie", "a=b"),
+            (_, _) => Reply::ok("").chunks([vec![b'x'; 40_000], vec![b'y'; 40_000]]),
+        });
+        let gateway =
+            Gateway::simple(&origin, "- { path: /a, dynamic: error, revalidate: 200ms }\ncache: { max_body: 64KiB }")
+                .await;
+        assert_eq!(get(gateway.address(), "/a").await.text(), "good");
+        evergate_tests::until("it is refreshed in vain", async || {
+            let answer = get(gateway.address(), "/a").await;
+            assert_eq!((answer.status, answer.text()), (200, "good"));
+            answer.cache_status().contains("detail=error")
+        })
+        .await;
+    }
 }
 
 /// Next's `fetchCache`, all seven: the status and what the cache did, twice, for four sorts of answer.
@@ -238,4 +244,33 @@ routes:
     for _ in 0..6 {
         assert_eq!(get(gateway.address(), "/near").await.text(), "iad1");
     }
+}
+
+/// Whoever asks for forms of a page that nobody else wants drives out none that others do.
+#[tokio::test]
+async fn crafted_forms_of_a_page_evict_nothing() {
+    let origin = Origin::start().await;
+    origin.on("/page", |seen| match (seen.header("rsc"), seen.header("next-router-segment-prefetch")) {
+        (None, None) => Reply::ok("html").header("content-type", "text/html"),
+        (_, segment) => Reply::ok(format!("form {segment:?}")).header("content-type", "text/x-component"),
+    });
+    let gateway = Gateway::simple(&origin, "- { path: /page, revalidate: 1h, kind: page }").await;
+    let router: Lines<'_> = &[("rsc", "1")];
+    for lines in [&[][..], router] {
+        assert_eq!(ask(&gateway, "GET", "/page", lines).await.x_cache(), "MISS");
+    }
+    for number in 0..100 {
+        // Next.js does not read what it says, so neither is it in the key.
+        let said = format!("x{number}");
+        assert_eq!(ask(&gateway, "GET", "/page", &[("rsc", said.as_str())]).await.x_cache(), "HIT");
+        let segment = [("rsc", "1"), ("next-router-segment-prefetch", said.as_str())];
+        assert_eq!(ask(&gateway, "GET", "/page", &segment).await.x_cache(), "MISS");
+    }
+    for (lines, text) in [(&[][..], "html"), (router, "form None")] {
+        let answer = ask(&gateway, "GET", "/page", lines).await;
+        assert_eq!((answer.x_cache(), answer.text()), ("HIT", text));
+        assert!(answer.all("vary").concat().contains("rsc"), "caches in front are told: {answer:?}");
+    }
+    let seen = origin.seen("/page");
+    assert!(seen.iter().all(|seen| seen.header("rsc").is_none_or(|value| value == "1")));
 }

@@ -14,8 +14,8 @@ use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header::ACCEPT_LANGUA
 
 use super::{Asked, Cache, Lookup, Missing};
 use crate::{
-    Arrival, Awaited, BodyReader, DeclineReason, Demands, FailureKind, Fields, Fill, Filling, Moment, Policy, Pushed,
-    ResponseHead, Spelling, Terms, Variance, Waiter, Window, Windows,
+    Arrival, Awaited, BodyReader, DeclineReason, Demands, FailureKind, Fields, Fill, Filling, Heed, Moment, Policy,
+    Pushed, ResponseHead, Spelling, Terms, Variance, Waiter, Window, Windows,
 };
 
 /// No body of a story is kept above this.
@@ -160,7 +160,7 @@ impl Story {
             Act::Store(body) => self.act(Act::StoreAs(200, &[], body), now),
             Act::StoreAs(status, lines, body) => {
                 let head = head(status, lines);
-                let terms = Terms { arrival: Arrival::of(&head, now), ..Terms::default() };
+                let terms = Terms { arrival: Arrival::of(&head, Heed::Prohibitions, now), ..Terms::default() };
                 let filling = self.fill().begin(head, now, terms).expect("it is short enough");
                 assert_eq!(filling.finish(Bytes::from_static(body.as_bytes()), now), Pushed::Kept);
             }

@@ -15,6 +15,7 @@ const PARTS: KeyParts<'static> = KeyParts {
     path: "/posts",
     query: Some("page=1"),
     cookies: Some(b"theme=dark"),
+    form: None,
 };
 
 #[test]
@@ -37,6 +38,8 @@ fn every_part_makes_another_key() {
         ("cookies", KeyParts { cookies: Some(b"theme=light"), ..PARTS }),
         ("empty cookies", KeyParts { cookies: Some(b""), ..PARTS }),
         ("no cookies", KeyParts { cookies: None, ..PARTS }),
+        ("form", KeyParts { form: Some(b"1"), ..PARTS }),
+        ("form as cookies", KeyParts { cookies: None, form: Some(b"theme=dark"), ..PARTS }),
         // The same letters, divided differently.
         ("host and path", KeyParts { site: Site { host: Some("a.example/posts"), ..SITE }, path: "", ..PARTS }),
         ("path and query", KeyParts { path: "/postspage=1", query: None, ..PARTS }),
@@ -100,21 +103,21 @@ fn text() -> impl Strategy<Value = String> {
         .prop_map(|letters| letters.into_iter().collect())
 }
 
-/// Whether it lives by the handler's word, generation, upstream, whether the scheme is https, host, path, query, cookies.
-type Owned = (bool, String, String, bool, Option<String>, String, Option<String>, Option<String>);
+/// Whether it lives by the handler's word, generation, upstream, whether the scheme is https, host, path, query, cookies, form.
+type Owned = (bool, String, String, bool, Option<String>, String, Option<String>, Option<String>, Option<String>);
 
 fn owned() -> impl Strategy<Value = Owned> {
     let maybe = || proptest::option::of(text());
-    (any::<bool>(), text(), text(), any::<bool>(), maybe(), text(), maybe(), maybe())
+    (any::<bool>(), text(), text(), any::<bool>(), maybe(), text(), maybe(), maybe(), maybe())
 }
 
 fn key(parts: &Owned) -> CacheKey {
-    let (by_origin, generation, upstream, secure, host, path, query, cookies) = parts;
+    let (by_origin, generation, upstream, secure, host, path, query, cookies, form) = parts;
     let regime = if *by_origin { Regime::Origin } else { Regime::Window };
     let scheme = if *secure { Scheme::Https } else { Scheme::Http };
-    let [host, query, cookies] = [host, query, cookies].map(Option::as_deref);
-    let cookies = cookies.map(str::as_bytes);
-    KeyParts { regime, site: Site { generation, upstream, scheme, host }, path, query, cookies }.key()
+    let [host, query] = [host, query].map(Option::as_deref);
+    let [cookies, form] = [cookies, form].map(|part| part.as_deref().map(str::as_bytes));
+    KeyParts { regime, site: Site { generation, upstream, scheme, host }, path, query, cookies, form }.key()
 }
 
 proptest! {
@@ -127,7 +130,7 @@ proptest! {
 
     #[test]
     fn one_moved_letter_makes_another_key(parts in owned(), letter in any::<char>()) {
-        let (by_origin, generation, upstream, secure, host, path, query, cookies) = parts;
+        let (by_origin, generation, upstream, secure, host, path, query, cookies, form) = parts;
         let one = (by_origin, format!("{generation}{letter}"), upstream.clone(), secure, host.clone(), path.clone(), query.clone(), cookies.clone());
         let other = (by_origin, generation, format!("{letter}{upstream}"), secure, host, path, query, cookies);
         prop_assert_ne!(key(&one), key(&other));

@@ -7,7 +7,7 @@ use bytes::Bytes;
 use http::{HeaderName, HeaderValue, StatusCode};
 
 use super::{Arrival, Dating, Description, Kept, Making, StoredResponse};
-use crate::{Coding, Fields, Moment, ResponseHead};
+use crate::{Coding, Fields, Heed, Moment, ResponseHead};
 
 type Line<'a> = (&'a str, &'a str);
 
@@ -459,7 +459,10 @@ fn what_was_stale_when_it_came_is_told_by_its_head() {
         (&[("expires", "0"), ("age", "61")], Arrival::Fresh),
     ];
     for (lines, expected) in cases {
-        assert_eq!(Arrival::of(&head(200, lines), after(0)), expected, "{lines:?}");
+        assert_eq!(Arrival::of(&head(200, lines), Heed::Prohibitions, after(0)), expected, "{lines:?}");
+        let called = lines.iter().any(|(name, value)| *name == "x-nextjs-cache" && value.eq_ignore_ascii_case("stale"));
+        let heedless = Arrival::of(&head(200, lines), Heed::Nothing, after(0));
+        assert_eq!(heedless == Arrival::Stale, called, "{lines:?}");
     }
 }
 

@@ -79,7 +79,7 @@ const FIELDS: [Field; 16] = [
         Query::Only(names) => json!(names),
     }),
     ("cookies", |route, _| json!(Selecting::of(route).cookies)),
-    ("vary", |route, _| Selecting::of(route).vary.iter().map(|name| name.as_str()).collect()),
+    ("vary", |route, _| json!(varying(route))),
     ("upstream", |route, config| json!(upstream(route, config))),
     ("runtime", |route, _| json!(route.runtime)),
     ("preferred_region", |route, _| match &route.preferred_region {
@@ -90,7 +90,7 @@ const FIELDS: [Field; 16] = [
     ("kind", |route, _| json!(route.kind.as_str())),
     ("dynamic", |route, _| json!(route.dynamic.as_str())),
     ("fetch_cache", |route, _| json!(route.fetch_cache.as_str())),
-    ("known_paths", |route, _| match &route.params {
+    ("params", |route, _| match &route.params {
         None => Value::Null,
         Some(KnownParams::Listed(paths)) => json!(paths),
         Some(KnownParams::Asked { url, every }) => json!({ "url": url, "every": every.map(seconds) }),
@@ -181,7 +181,7 @@ fn key(route: &Route, config: &Config) -> String {
                 Query::Only(names) => listed("query", names),
             }
             listed("cookies", &selecting.cookies);
-            listed("vary", &selecting.vary.iter().map(|name| name.to_string()).collect::<Vec<_>>());
+            listed("vary", &varying(route));
         }
         Revalidate::Origin => {
             listed("query", &[String::from("all")]);
@@ -189,6 +189,12 @@ fn key(route: &Route, config: &Config) -> String {
         }
     }
     parts.join(", ")
+}
+
+/// The request fields that tell two answers apart, those that say which form of a page is wanted included.
+fn varying(route: &Route) -> Vec<String> {
+    let Selecting { vary, form, .. } = Selecting::of(route);
+    vary.iter().chain(form).map(ToString::to_string).collect()
 }
 
 fn upstream<'a>(route: &Route, config: &'a Config) -> &'a str {

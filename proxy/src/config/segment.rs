@@ -141,6 +141,14 @@ impl Caching {
         if let (Dynamic::Error, Some(Revalidate::Dynamic), Some(node)) = (self.dynamic, revalidate, own("revalidate")) {
             report.add(&node.path, node.found(), "a window: with `dynamic: error` the answer has to be kept");
         }
+        let never = matches!(self.fetch_cache, FetchCache::OnlyNoStore | FetchCache::ForceNoStore);
+        if let (Dynamic::Error | Dynamic::ForceStatic, true, Some(node)) = (self.dynamic, never, own("fetch_cache")) {
+            report.add(
+                &node.path,
+                node.found(),
+                format!("one that keeps answers: with `dynamic: {}` they have to be", self.dynamic.as_str()),
+            );
+        }
         if let (Dynamic::ForceStatic, Some(_)) = (self.dynamic, own("dynamic")) {
             for node in ["query", "cookies", "vary"].into_iter().filter_map(own) {
                 report.add(
@@ -162,14 +170,25 @@ impl Caching {
 impl PreferredRegion {
     /// Reads the setting `preferred_region`.
     pub(super) fn read(node: &Node, report: &mut Report) -> Option<Self> {
-        if let Content::List(_) = node.content {
-            return node.read_list(REGIONS, report, label).map(Self::In);
+        if let Content::List(items) = &node.content {
+            if items.is_empty() {
+                node.refuse("at least one name (`[fra1]`), or `auto`", report);
+            }
+            return node.read_list(REGIONS, report, region).map(Self::In);
         }
         node.read(report, |node| match node.text().as_deref() {
             Some("auto" | "global") => Ok(Self::Any),
             Some("home") => Ok(Self::Home),
             Some(_) | None => label(node).map(|region| Self::In(vec![region])).map_err(|_| Expected::from(REGIONS)),
         })
+    }
+}
+
+/// Reads the name of a region in a list, where the words for sorts of regions mean nothing.
+fn region(node: &Node) -> Result<String, Expected> {
+    match label(node)?.as_str() {
+        "auto" | "global" | "home" => Err("the name of a region; `auto`, `global` and `home` stand alone".into()),
+        name => Ok(name.to_owned()),
     }
 }
 

@@ -28,13 +28,20 @@ pub(super) async fn ask(
     let mut attempts = 0;
     loop {
         let mut reused = false;
-        let target = (upstream.server(preference, turn, attempts)?, attempts);
+        let server = upstream.server(preference, turn, attempts)?;
+        let target = (server, attempts);
         attempts += 1;
         match attempt(gateway, upstream, target, (request, interim), &mut reused).await {
             // A kept connection that turns out to be closed says nothing about the handler: once, that costs no attempt.
             // Not more often, because a request that makes its handler hang up would be sent on every connection there is.
             Err(Failure::Reset) if reused && !forgiven => forgiven = true,
-            Err(failure) if failure.worth_a_retry() && attempts_left > 0 => attempts_left -= 1,
+            Err(failure) if failure.worth_a_retry() => {
+                upstream.note_failure(server.place);
+                if attempts_left == 0 {
+                    return Err(failure);
+                }
+                attempts_left -= 1;
+            }
             result => return result,
         }
     }

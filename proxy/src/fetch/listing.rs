@@ -10,6 +10,7 @@ use super::{MAX_DURATION, ask};
 use crate::failure::Failure;
 use crate::gateway::Gateway;
 use crate::handler_request::HandlerRequest;
+use crate::metrics::UpstreamResult;
 use crate::snapshot::Route;
 
 /// Longest list, in bytes.
@@ -43,7 +44,11 @@ pub async fn list(gateway: &Gateway, route: &Route, target: &str) -> Result<Stri
         let request = HandlerRequest::plain(target);
         let upstream = (&*route.upstream, &route.preference);
         let nobody = |_: ResponseHead| {};
-        let mut answering = ask::ask(gateway, upstream, &request, &nobody).await.map_err(ListingError::Failed)?;
+        let begun = gateway.clock.now();
+        let asked = ask::ask(gateway, upstream, &request, &nobody).await;
+        let time = gateway.clock.now().since(begun);
+        gateway.metrics.upstream_answered(&route.upstream.name, UpstreamResult::of(&asked), time);
+        let mut answering = asked.map_err(ListingError::Failed)?;
         match answering.session.get_status() {
             Some(StatusCode::OK) => {}
             Some(status) => return Err(ListingError::Status(status)),
@@ -52,7 +57,7 @@ pub async fn list(gateway: &Gateway, route: &Route, target: &str) -> Result<Stri
         let idle: Duration = route.upstream.timeouts.idle;
         let body = answering.whole_body(idle, MAX_LIST).await.ok_or(ListingError::Cut)?;
         answering.release(gateway).await;
-        String::from_utf8(body.to_vec()).map_err(|_| ListingError::Encoding)
+        std::str::from_utf8(&body).map(str::to_owned).map_err(|_| ListingError::Encoding)
     };
     timeout(patience, listing).await.unwrap_or(Err(ListingError::Failed(Failure::MaxDuration)))
 }

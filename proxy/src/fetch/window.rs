@@ -5,8 +5,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use evergate_cache::{
-    Arrival, DeclineReason, Fill, Moment, Pushed, ResponseHead, Terms, Verdict, Window, Windows, age_value, forbidden,
-    judge,
+    Arrival, DeclineReason, Fill, Moment, Pushed, ResponseHead, Terms, Verdict, Window, Windows, X_NEXTJS_CACHE,
+    age_value, judge,
 };
 use http::header::{ACCEPT_ENCODING, CONTENT_TYPE, VARY};
 use http::{HeaderValue, StatusCode};
@@ -60,7 +60,7 @@ impl Windowed {
         let Answered { mut head, dating, tags, answering, now, .. } = answered;
         let groups = fetch.groups(&head);
         let recoding = fetch.recoding(&mut head);
-        let arrival = Arrival::of(&head, now);
+        let arrival = Arrival::of(&head, fetch.route.heed, now);
         let initial_age = self.age_on_arrival(&head, arrival);
         tell_vary(&mut head, &fetch.route.tell_vary);
         let (tags, making) = (fetch.tags(&tags), fetch.making.clone());
@@ -79,20 +79,29 @@ impl Windowed {
             fetch.fail(fill, Failure::Malformed);
             return Revalidation::Failed;
         };
-        if let Some(reason) = forbidden(&head, fetch.route.heed) {
-            return not_kept(fetch, fill, reason, now);
+        // What is kept is what was there with what the 304 says of it (RFC 9111 section 3.2).
+        let merged = old.updated_by(&head);
+        // But what Next.js called stale once is what it is now.
+        let mut said = merged.clone();
+        said.fields.remove(&X_NEXTJS_CACHE);
+        for value in head.fields.get_all(&X_NEXTJS_CACHE) {
+            said.fields.append(X_NEXTJS_CACHE, value.clone());
         }
-        let recoding = old.recoding_with(&old.updated_by(&head));
+        match judge(&merged, fetch.route.heed, now) {
+            Verdict::Decline(reason) => return not_kept(fetch, fill, reason, now),
+            Verdict::Store | Verdict::Failure => {}
+        }
+        let recoding = old.recoding_with(&merged);
         if head.fields.contains(&VARY) {
             tell_vary(&mut head, &fetch.route.tell_vary);
             if recoding == evergate_cache::Recoding::WhenAsked {
                 tell_vary(&mut head, &[ACCEPT_ENCODING]);
             }
         }
-        let groups = fetch.groups(&old.updated_by(&head));
+        let groups = fetch.groups(&merged);
         // A 304 without tags says nothing of them.
         let tags = if tags.is_empty() { old.tags().clone() } else { fetch.tags(&tags) };
-        let arrival = Arrival::of(&head, now);
+        let arrival = Arrival::of(&said, fetch.route.heed, now);
         let initial_age = self.age_on_arrival(&head, arrival);
         fill.renew(&head, now, Terms { initial_age, groups, tags, recoding, dating, arrival, ..Terms::default() });
         answering.release(&fetch.gateway).await;
@@ -122,7 +131,10 @@ fn is_for_the_router(fetch: &Fetch, head: &ResponseHead) -> bool {
     match fetch.route.serves {
         Kind::Handler => false,
         Kind::Page => {
-            let is_component = |value: &HeaderValue| value.as_bytes().starts_with(b"text/x-component");
+            const COMPONENT: &[u8] = b"text/x-component";
+            let is_component = |value: &HeaderValue| {
+                value.as_bytes().get(..COMPONENT.len()).is_some_and(|start| start.eq_ignore_ascii_case(COMPONENT))
+            };
             head.fields.get(&CONTENT_TYPE).is_some_and(is_component) && fetch.request.field(&RSC).is_none()
         }
     }

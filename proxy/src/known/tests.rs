@@ -25,6 +25,14 @@ fn a_path_is_answered_when_it_is_known_in_any_spelling() {
     for (path, expected) in cases {
         assert_eq!(known.admits(path), expected, "{path}");
     }
+    // What is spelled in the pattern is spelled so in its paths.
+    let encoded = RoutePattern::parse("/st/w%21/[x]").unwrap();
+    let spelled = Known::new(KnownParams::Listed(vec!["/st/w%21/z!".to_owned()]), encoded, Others::NotFound);
+    for (path, expected) in
+        [("/st/w%21/z!", Admitted::Yes), ("/st/w%21/z%21", Admitted::Yes), ("/st/w!/z!", Admitted::No)]
+    {
+        assert_eq!(spelled.admits(path), expected, "{path}");
+    }
     let open = Known::new(KnownParams::Listed(listed), pattern(), Others::Answered);
     assert_eq!(open.admits("/items/b"), Admitted::Yes);
 }
@@ -40,6 +48,8 @@ fn what_the_upstream_lists_takes_effect_whole_or_not_at_all() {
         assert!(known.learn(broken).is_err(), "{broken}");
         assert_eq!((known.admits("/items/b"), known.admits("/items/c")), (Admitted::Yes, Admitted::No), "{broken}");
     }
+    // Only what is new is told.
+    assert_eq!(known.learn(r#"[{"slug":"b"},{"slug":"c"}]"#).unwrap(), ["/items/c"]);
     assert_eq!(known.learn("[]").unwrap(), [""; 0]);
     assert_eq!(known.admits("/items/a"), Admitted::No);
 }

@@ -70,13 +70,35 @@ fn a_region_is_preferred_and_left_when_it_fails() {
             |servers: Vec<&super::Server>| servers.iter().map(|server| server.address().to_owned()).collect::<Vec<_>>();
         assert_eq!([addresses(preferred), addresses(others)], [first.to_vec(), then.to_vec()], "{regions:?}");
         for turn in 0..8 {
-            let asked = |attempt| upstream.server(&preference, turn, attempt).unwrap().address();
-            assert!(first.contains(&asked(0)), "{regions:?}");
-            // One retry is all there is here.
-            let elsewhere = if then.is_empty() { first } else { then };
-            assert!(elsewhere.contains(&asked(1)), "{regions:?}");
+            for attempt in 0..3 {
+                let asked = upstream.server(&preference, turn, attempt).unwrap().address();
+                assert!(first.contains(&asked), "{regions:?}");
+            }
         }
     }
+}
+
+/// Each one that fails leaves the turn to the next of the region, then to the others, and is asked again later.
+#[tokio::test(start_paused = true)]
+async fn a_server_that_fails_is_left_alone_for_a_while() {
+    let upstream = upstream(&["eu@a:1", "us@b:2", "eu@c:3"]);
+    let preference = upstream.preference(&["eu".to_owned()]);
+    let asked = || {
+        let mut asked: Vec<&str> =
+            (0..6).map(|turn| upstream.server(&preference, turn, 0).unwrap().address()).collect();
+        asked.sort_unstable();
+        asked.dedup();
+        asked
+    };
+    assert_eq!(asked(), ["a:1", "c:3"]);
+    upstream.note_failure(0);
+    assert_eq!(asked(), ["c:3"], "the other one of the region was not in trouble");
+    upstream.note_failure(2);
+    assert_eq!(asked(), ["b:2"]);
+    upstream.note_failure(1);
+    assert_eq!(asked(), ["a:1", "b:2", "c:3"], "all are in trouble alike");
+    tokio::time::advance(super::LEFT_ALONE).await;
+    assert_eq!(asked(), ["a:1", "c:3"]);
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use evergate_tests::{clock, get, until};
+use evergate_tests::{get, until};
 
 use super::server::{Next, in_front_of};
 
@@ -20,7 +20,6 @@ async fn what_next_serves_stale_is_not_kept_for_a_window() {
         (200, "MISS", Some("STALE")),
         "{first:?}"
     );
-    let asked = clock::now();
 
     // With an hour's window it would be fresh now.
     let again = get(gateway.address(), "/posts").await;
@@ -31,7 +30,6 @@ async fn what_next_serves_stale_is_not_kept_for_a_window() {
         answer.x_cache() == "HIT" && answer.body != first.body
     })
     .await;
-    assert!(asked.elapsed() < Duration::from_secs(10), "soon");
     assert_eq!(get(gateway.address(), "/posts").await.header("x-nextjs-cache"), Some("HIT"));
 }
 

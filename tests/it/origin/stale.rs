@@ -283,3 +283,34 @@ async fn promise_3_those_who_wait_for_a_failure_that_nothing_hides_are_told() {
         assert_eq!((response.status, response.x_cache()), (503, "MISS"), "{}", response.cache_status());
     }
 }
+
+/// Next.js that serves an old answer while it makes a newer one marks it STALE and says a whole lifetime: those who wait share it,
+/// and it is asked about again when the newer one may be there.
+#[tokio::test]
+async fn promise_2_what_next_calls_stale_is_shared_and_asked_about_soon() {
+    let gate = Gate::new();
+    let held = gate.clone();
+    let next = |state: &str| {
+        Reply::ok(state)
+            .header("cache-control", "s-maxage=60, stale-while-revalidate=300")
+            .header("x-nextjs-cache", state)
+    };
+    let handler = first_then(move || next("STALE").gate(&held), move |_| next("HIT"));
+    let (origin, gateway) = in_front_of(handler, "").await;
+    let address = gateway.address();
+    let visitors: Vec<_> =
+        (0..20).map(|_| tokio::spawn(async move { evergate_tests::get(address, "/p").await })).collect();
+    gate.arrived(1).await;
+    // Nothing tells when the others wait: those who come once it is kept share it as well.
+    gate.open();
+    for visitor in visitors {
+        let answer = visitor.await.expect("a visitor");
+        assert_eq!((answer.status, answer.text()), (200, "STALE"));
+    }
+    assert_eq!(origin.count("/p"), 1);
+    let kept = evergate_tests::get(address, "/p").await;
+    assert_eq!((kept.x_cache(), kept.text()), ("HIT", "STALE"));
+    assert!(kept.age().is_some_and(|age| age >= 59), "caches in front must not keep it: {kept:?}");
+    until("the newer one is there", async || evergate_tests::get(address, "/p").await.text() == "HIT").await;
+    assert_eq!(origin.count("/p"), 2);
+}

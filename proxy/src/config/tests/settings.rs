@@ -156,6 +156,9 @@ fn segment_config_is_read() {
         ("kind: route", "expected one of `handler`, `page`"),
         ("preferred_region: ''", "expected `auto`, `global`, `home`, the name of a region, or a list of names"),
         ("preferred_region: [fra1, '']", "routes[0].preferred_region[1]"),
+        ("preferred_region: []", "expected at least one name"),
+        ("preferred_region: [fra1, home]", "`auto`, `global` and `home` stand alone"),
+        ("dynamic: error, fetch_cache: force-no-store", "expected one that keeps answers: with `dynamic: error`"),
         ("runtime: 'a b'", "expected a name of letters, digits, `_` and `-`"),
         ("dynamic: error, revalidate: 0", "expected a window: with `dynamic: error` the answer has to be kept"),
         (

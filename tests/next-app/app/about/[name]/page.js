@@ -1,7 +1,7 @@
 import Link from 'next/link'
 
 // Built once for one name; any other is built when it is asked for.
-export const revalidate = 3600
+export const revalidate = false
 
 export function generateStaticParams() {
   return [{ name: 'team' }]
