@@ -193,6 +193,8 @@ pub fn load(path: &Path, env: &dyn Fn(&str) -> Option<String>) -> Result<Config,
 /// Every problem in the text, in the order of its lines.
 pub fn parse(text: &str, source: &str, outside: &dyn Outside) -> Result<Config, Problems> {
     let mut report = Report::default();
+    // What some editors put first, and no parser of YAML expects.
+    let text = text.strip_prefix('\u{feff}').unwrap_or(text);
     let root = read_tree(text, &|name| outside.variable(name), &mut report);
     let config = Config::read(&root, &|name| outside.file(name), &mut report);
     report.finish(source, text)?;

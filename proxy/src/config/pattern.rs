@@ -91,6 +91,12 @@ pub enum PatternError {
         /// That path.
         instead: String,
     },
+    /// A parameter or wildcard in the way of other routers: `:slug`, `{slug}`, `*`.
+    #[error("a parameter as Next.js writes it: `{instead}`")]
+    ForeignParam {
+        /// The segment in Next's way.
+        instead: String,
+    },
     /// Brackets that do not enclose a segment.
     #[error("brackets around a whole segment (`/[slug]`), or `%5B` and `%5D` for plain ones")]
     LooseBracket,
@@ -191,6 +197,9 @@ impl Segment {
     }
 
     fn parse(text: &str) -> Result<Self, PatternError> {
+        if let Some(instead) = in_nexts_way(text) {
+            return Err(PatternError::ForeignParam { instead });
+        }
         if !text.contains(['[', ']']) {
             return static_text(text).map(Self::Static);
         }
@@ -291,6 +300,26 @@ fn check_names(segments: &[Segment]) -> Result<(), PatternError> {
         }
     }
     Ok(())
+}
+
+/// A segment that other routers take for a parameter, as Next.js writes it. A plain one can be written `%3A`, `%7B` or `%2A`.
+fn in_nexts_way(text: &str) -> Option<String> {
+    let name = |name: &str| {
+        let inside = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_' || byte == b'-';
+        (!name.is_empty() && name.bytes().all(inside)).then(|| name.to_owned())
+    };
+    if text == "*" || text == "**" {
+        return Some("[...rest]".to_owned());
+    }
+    if let Some(behind) = text.strip_prefix(':') {
+        return match behind.strip_suffix(['*', '+']) {
+            Some(many) if behind.ends_with('*') => name(many).map(|name| format!("[[...{name}]]")),
+            Some(many) => name(many).map(|name| format!("[...{name}]")),
+            None => name(behind).map(|name| format!("[{name}]")),
+        };
+    }
+    let inner = text.strip_prefix('{')?.strip_suffix('}')?;
+    name(inner).map(|name| format!("[{name}]"))
 }
 
 /// Brings a static segment into the normal form of paths, in which requests are compared with it:

@@ -45,6 +45,14 @@ fn secs(seconds: u64) -> Duration {
 }
 
 #[test]
+fn a_byte_order_mark_is_passed_over() {
+    let config = read("\u{feff}upstreams: { demo: { builtin: demo } }\nroutes: [{ path: /a }]").unwrap();
+    assert_eq!(config.routes.len(), 1);
+    let problem = problems(read("\u{feff}upstreams: { demo: { builtin: demo } }\nroutes: [{ path: a }]"));
+    assert!(problem.starts_with("config.yaml:2: routes[0].path"), "{problem}");
+}
+
+#[test]
 fn defaults_stand_for_what_is_left_out() {
     let config = with("routes: [{ path: /a }]").unwrap();
     assert_eq!(config.listen.len(), 1);

@@ -100,6 +100,27 @@ fn other_texts_are_refused_with_a_reason() {
     }
 }
 
+/// What other routers take for a parameter would match nothing but itself here.
+#[test]
+fn parameters_are_written_as_next_writes_them() {
+    let cases = [
+        ("/items/:slug", "[slug]"),
+        ("/items/{slug}", "[slug]"),
+        ("/items/*", "[...rest]"),
+        ("/items/**", "[...rest]"),
+        ("/items/:rest*", "[[...rest]]"),
+        ("/items/:rest+", "[...rest]"),
+    ];
+    for (text, instead) in cases {
+        let expected = Err(PatternError::ForeignParam { instead: instead.to_owned() });
+        assert_eq!(RoutePattern::parse(text), expected, "{text}");
+    }
+    // A colon or a star inside a segment is a plain one, as is an encoded one.
+    for text in ["/v1/items:batch", "/%3Aslug", "/a*b", "/:", "/{a", "/{a.b}"] {
+        assert!(RoutePattern::parse(text).is_ok(), "{text}");
+    }
+}
+
 #[test]
 fn length_has_a_limit() {
     let longest = format!("/{}", "a".repeat(1023));
