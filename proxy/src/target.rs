@@ -84,13 +84,7 @@ impl<'a> Target<'a> {
         if self.single_slashes {
             return None;
         }
-        let mut path = String::with_capacity(self.path.len());
-        for character in self.path.chars() {
-            if character != '/' || !path.ends_with('/') {
-                path.push(character);
-            }
-        }
-        Some(self.with_query(path))
+        Some(self.with_query(single_slashes(&self.path)))
     }
 
     /// Where the same page is without its trailing slash.
@@ -187,6 +181,17 @@ pub(crate) fn push_encoded(text: &mut String, byte: u8) {
     text.push('%');
     text.push(char::from(HEX[usize::from(byte >> 4)]));
     text.push(char::from(HEX[usize::from(byte & 15)]));
+}
+
+/// The path without repeated slashes.
+pub(crate) fn single_slashes(path: &str) -> String {
+    let mut single = String::with_capacity(path.len());
+    for character in path.chars() {
+        if character != '/' || !single.ends_with('/') {
+            single.push(character);
+        }
+    }
+    single
 }
 
 /// The path without dot segments; none when it has none. Above the root there is only the root.

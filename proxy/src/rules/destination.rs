@@ -7,7 +7,7 @@ use super::path_form::encode;
 use super::pattern::LONGEST_PATTERN;
 use super::syntax::{Modifier, Param, PatternError, Token, parse};
 use super::template::Template;
-use crate::target::allowed;
+use crate::target::{allowed, single_slashes};
 
 /// Where a redirect or a rewrite leads.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -266,14 +266,4 @@ fn render_param(param: &Param, captured: &Captured, out: &mut String) {
         out.push_str(part);
     }
     out.push_str(&param.suffix);
-}
-
-fn single_slashes(path: &str) -> String {
-    let mut single = String::with_capacity(path.len());
-    for letter in path.chars() {
-        if letter != '/' || !single.ends_with('/') {
-            single.push(letter);
-        }
-    }
-    single
 }
