@@ -195,7 +195,7 @@ pub(crate) fn single_slashes(path: &str) -> String {
 }
 
 /// The path without dot segments; none when it has none. Above the root there is only the root.
-fn resolve_dots(path: &str) -> Option<String> {
+pub(crate) fn resolve_dots(path: &str) -> Option<String> {
     if !path.contains("/.") {
         return None;
     }

@@ -35,7 +35,8 @@ impl Captured {
         }
     }
 
-    /// Every name with its value.
+    /// Every name with its value, for tests to compare.
+    #[cfg(test)]
     pub(super) fn iter(&self) -> impl Iterator<Item = (&str, &Value)> {
         self.0.iter().map(|(name, value)| (name.as_str(), value))
     }

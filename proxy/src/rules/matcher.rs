@@ -2,10 +2,10 @@
 
 use std::borrow::Cow;
 
-use super::captured::{Captured, Value};
+use super::captured::Captured;
 use super::condition::{Condition, Subject};
 use super::engine::Undecided;
-use super::path_form::{decoded, hides_slashes, matchable};
+use super::path_form::{matchable, readings};
 use super::pattern::PathPattern;
 
 /// Which requests a rule is about: those that one of its alternatives is about; without alternatives all.
@@ -126,35 +126,27 @@ impl Alternative {
 #[derive(Debug)]
 pub(super) struct Forms<'p> {
     path: Cow<'p, str>,
-    /// With encoded slashes decoded, where there are such: some handlers take them for slashes.
-    decoded: Option<String>,
+    /// What it is for handlers that take an encoded slash for a slash.
+    readings: Vec<String>,
 }
 
 impl<'p> Forms<'p> {
     pub(super) fn new(path: &'p str) -> Forms<'p> {
-        let matchable = matchable(path);
-        let decoded = hides_slashes(&matchable).then(|| decoded(path).into_owned());
-        Forms { path: matchable, decoded }
+        let path = matchable(path);
+        let readings = readings(&path);
+        Forms { path, readings }
     }
 
     fn captures(&self, pattern: &PathPattern) -> Result<Option<Captured>, Undecided> {
         if let Some(captured) = captures(pattern, &self.path)? {
             return Ok(Some(captured));
         }
-        let Some(decoded) = &self.decoded else { return Ok(None) };
-        // A percent sign is a character like any other there; where values are written it must be told from an encoding.
-        let Some(found) = captures(pattern, decoded)? else { return Ok(None) };
-        let mut captured = Captured::default();
-        for (name, value) in found.iter() {
-            let value = match value {
-                Value::Path { text, separator } => {
-                    Value::Path { text: text.replace('%', "%25"), separator: separator.clone() }
-                }
-                Value::Field(text) => Value::Field(text.clone()),
-            };
-            captured.insert(name, value);
+        for reading in &self.readings {
+            if let Some(captured) = captures(pattern, reading)? {
+                return Ok(Some(captured));
+            }
         }
-        Ok(Some(captured))
+        Ok(None)
     }
 }
 

@@ -3,6 +3,8 @@
 
 use std::borrow::Cow;
 
+use crate::target::{resolve_dots, single_slashes};
+
 /// A path in normal form, as patterns see it: decoded, but for an encoded slash, which separates no segments, the percent
 /// sign, and control characters. Bytes that are no UTF-8 stay encoded, so nothing is lost and each path has a form of its own.
 pub(super) fn matchable(path: &str) -> Cow<'_, str> {
@@ -14,10 +16,28 @@ pub(super) fn decoded(path: &str) -> Cow<'_, str> {
     spell(path, |byte| byte.is_ascii_control())
 }
 
-/// Whether the two forms of a path differ.
-pub(super) fn hides_slashes(matchable: &str) -> bool {
-    matchable.contains("%2F")
+/// What a path is for handlers that take its encoded slashes for slashes; nothing where it has none. They may resolve the dot
+/// segments that come to light, take repeated slashes together, do both in either order, or neither.
+pub(super) fn readings(matchable: &str) -> Vec<String> {
+    if !matchable.contains(SLASH) {
+        return Vec::new();
+    }
+    let plain = matchable.replace(SLASH, "/");
+    let single = single_slashes(&plain);
+    let resolved = |path: &str| resolve_dots(path).unwrap_or_else(|| path.to_owned());
+    // What is captured leads somewhere when no dot segment is in it, so those without come first.
+    let all = [resolved(&single), single_slashes(&resolved(&plain)), resolved(&plain), single, plain];
+    let mut readings: Vec<String> = Vec::with_capacity(all.len());
+    for reading in all {
+        if !readings.contains(&reading) {
+            readings.push(reading);
+        }
+    }
+    readings
 }
+
+/// An encoded slash. A percent sign of its own is encoded too, so no other text looks like it.
+const SLASH: &str = "%2F";
 
 fn spell(path: &str, stays: impl Fn(u8) -> bool) -> Cow<'_, str> {
     if !path.contains('%') {

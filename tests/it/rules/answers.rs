@@ -110,6 +110,64 @@ async fn answers_are_the_operators_and_no_spelling_slips_past() {
     }
 }
 
+/// Spellings of `/internal` and of what is below it, for handlers that take an encoded slash for a slash: whatever else those do
+/// with repeated slashes and dot segments, in whichever order. Some begin as though they were below `/api`.
+const HIDDEN: &[&str] = &[
+    "/internal%2F",
+    "/internal%2f%2F",
+    "/internal%2Fx",
+    "/internal%2F%2Fx",
+    "/internal/%2Fx",
+    "/internal%2F.",
+    "/internal%2F.%2Fx/",
+    "/internal%2F%2F..%2F..%2Fx",
+    "/%2Finternal/x",
+    "/%2finternal%2fx",
+    "/%2F/internal/x",
+    "/%2F%2F%2Finternal",
+    "/x%2F..%2Finternal%2Fx",
+    "/x/..%2Finternal/x",
+    "/x%2F..%2Finternal",
+    "/x%2F%2F..%2Finternal",
+    "/x%2F%2F..%2F..%2Finternal",
+    "/x/y%2F..%2F%2e%2E%2Finternal%2F",
+    "/.%2Finternal/x",
+    "/%2E%2f%69nternal/x",
+    "/..%2Finternal/x",
+    "/..%2F..%2Finternal/x",
+    "/api/..%2Finternal",
+    "/api%2F..%2Finternal",
+    "/api/.%2e%2Finternal/x",
+    "/api%2F%2F..%2Finternal",
+    "/_next/static%2F..%2F..%2Finternal?a=%2F",
+];
+
+#[tokio::test]
+async fn no_encoded_slash_slips_past() {
+    for (rule, status) in [
+        ("{ matcher: '/internal/:path*', respond: { status: 403 } }", 403),
+        ("{ matcher: '/((?!api|_next/static).*)', respond: { status: 401 } }", 401),
+    ] {
+        let (origin, gateway) = start(&format!("proxy: [{rule}]\n")).await;
+        let http2 = Http2Client::connect(gateway.address()).await;
+        for target in HIDDEN {
+            assert_eq!(visit(&gateway, target, &[]).await.status, status, "{target}");
+            assert_eq!(http2.get(target).await.status, status, "{target} over HTTP/2");
+            let posted = Client::connect(gateway.address()).await.request("POST", target, &[], "").await;
+            assert_eq!(posted.status, status, "POST {target}");
+        }
+        // A backslash is refused before any rule is asked.
+        for target in ["/x%5C..%5Cinternal", "/internal%5cx", "/api%2F..%5Cinternal"] {
+            assert_eq!(visit(&gateway, target, &[]).await.status, 400, "{target}");
+        }
+        assert_eq!(origin.count("/*"), 0);
+        // What leads nowhere else is let through, as it is spelled.
+        for target in ["/api", "/api%2Fx", "/api/x%2F..%2Fy", "/api/..%2Fapi%2F", "/api%252F..%252Finternal"] {
+            assert_eq!(visit(&gateway, target, &[]).await.text(), format!("GET {target} "));
+        }
+    }
+}
+
 #[tokio::test]
 async fn rules_come_before_the_names_that_are_served() {
     let origin = Origin::start().await;

@@ -109,3 +109,29 @@ proxy:
     }
     assert_eq!(origin.count("/*"), 3);
 }
+
+#[tokio::test]
+async fn encoded_slashes_lead_where_the_rule_says() {
+    let rules = r#"
+proxy:
+  - { matcher: "/news/:page*", rewrite: { to: "/live/:page*" } }
+  - { matcher: "/((?!kept|live).*)", rewrite: { to: "/live/app/:0" } }
+"#;
+    let (origin, gateway) = start(rules).await;
+    for (target, asked) in [
+        ("/news%2Fa%2Fb", "/live/a/b"),
+        ("/news%2F%2Fa", "/live/a"),
+        ("/%2Fnews/a", "/live/a"),
+        ("/x%2F..%2Fnews%2Fa%252Fb", "/live/a%252Fb"),
+        ("/news%2Fa%2F..%2Fb", "/live/b"),
+        ("/kept/..%2Fa%2F", "/live/app/a/"),
+        ("/kept%2F..", "/live/app/"),
+        ("/kept%2F..%2Fa%2F%2Fb%25", "/live/app/a/b%25"),
+        // As it is spelled it is below the rule's own place already.
+        ("/a%2F..%2F..%2Fkept", "/live/app/a%2F..%2F..%2Fkept"),
+    ] {
+        let response = visit(&gateway, target, &[]).await;
+        assert_eq!((response.status, response.text()), (200, format!("GET {asked} ").as_str()), "{target}");
+    }
+    assert_eq!(origin.count("/*"), 9);
+}

@@ -100,8 +100,31 @@ fn percent_encoding_is_decoded_for_matching_and_written_again() {
         // A handler that takes the encoded slash for a slash is protected too.
         ("/q/r/:p", "/q%2Fr/x", Some("p=x")),
         ("/q/:p*", "/q%2Fr/%25", Some("p=r|%25")),
-        ("/q/r", "/q/%2Fr", None),
+        ("/q/:p*", "/q%2Fr/%0A%FF", Some("p=r|%0A%FF")),
+        ("/100%/:p", "/100%25%2Fx", Some("p=x")),
+        ("/q/r", "/q/%252Fr", None),
         ("/x/:p([^/]+\\.json$)", "/x/a.json/", Some("p=a.json")),
+    ];
+    for (pattern, path, expected) in cases {
+        assert_eq!(captured(pattern, Case::Sensitive, path).as_deref(), expected, "{pattern} on {path}");
+    }
+}
+
+#[test]
+fn a_pattern_fits_when_it_fits_one_reading_of_encoded_slashes() {
+    let cases = [
+        ("/q/r", "/q/%2Fr", Some("")),
+        ("/q/:p*", "/%2Fq%2F%2F/r", Some("p=r")),
+        ("/q/:p*", "/x/..%2Fq%2F.%2Fr%2F", Some("p=r")),
+        // Whether dot segments are resolved or slashes taken together first makes two pages of one spelling.
+        ("/q", "/x%2F%2F..%2Fq", Some("")),
+        ("/x/q", "/x%2F%2F..%2Fq", Some("")),
+        // So does a handler that resolves nothing, or leaves repeated slashes as they are.
+        ("/q/:p/r", "/q%2F..%2Fr", Some("p=..")),
+        ("/q/(.*)/r", "/q%2F%2F%2Fr", Some("0=/")),
+        ("/((?!q/).*)", "/q/..%2Fr/", Some("0=r/")),
+        ("/((?!q/).*)", "/q/r%2F..%2Fs", None),
+        ("/q/:p*", "/x%252F..%252Fq", None),
     ];
     for (pattern, path, expected) in cases {
         assert_eq!(captured(pattern, Case::Sensitive, path).as_deref(), expected, "{pattern} on {path}");
