@@ -70,7 +70,7 @@ pub fn admit<'a>(
     let answer =
         |status, explanation: &str, what| Admission::Answer(Box::new(Notice::new(status, explanation, now)), what);
     let host = match site(request, snapshot) {
-        Ok(host) => host,
+        Ok(host) => host.map(str::to_owned),
         Err(NotServed) => {
             return answer(StatusCode::MISDIRECTED_REQUEST, "this host is not served here", Answered::Misdirected);
         }
@@ -155,15 +155,17 @@ fn turned_away(request: &Request, route: &Route, path: &str, now: std::time::Sys
     })
 }
 
+/// The host that a request names is none that the gateway serves.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct NotServed;
 
 /// The site for the key: none when the gateway serves a single one, whatever it is called.
-pub(crate) fn site(request: &Request, snapshot: &Snapshot) -> Result<Option<String>, NotServed> {
+pub(crate) fn site<'r>(request: &'r Request, snapshot: &Snapshot) -> Result<Option<&'r str>, NotServed> {
     if snapshot.hosts.is_empty() {
         return Ok(None);
     }
     match request.host() {
-        Some(host) if snapshot.hosts.iter().any(|served| served == host) => Ok(Some(host.to_owned())),
+        Some(host) if snapshot.hosts.iter().any(|served| served == host) => Ok(Some(host)),
         Some(_) | None => Err(NotServed),
     }
 }

@@ -78,7 +78,8 @@ pub struct Config {
     pub region: Option<String>,
     /// The host names of the sites, in lower case and without a port. Empty (default): one site,
     /// whatever it is called, and the host is not part of the cache key. With names listed, the name
-    /// is in the key and is forwarded, and a request for any other name gets 421.
+    /// is in the key and is forwarded, and a request for any other name gets 421: of the rules only
+    /// changes of the answer's fields apply to it, so a name that is redirected to another is listed too.
     pub hosts: Vec<String>,
     /// What happens to a path that ends in a slash.
     pub trailing_slash: TrailingSlash,

@@ -63,7 +63,7 @@ impl Answer<'_> {
         let forget = |target: &str| {
             let key = Target::parse(target)
                 .ok()
-                .and_then(|target| origin_key(&passage.snapshot, &target, request.scheme, host.as_deref()));
+                .and_then(|target| origin_key(&passage.snapshot, &target, request.scheme, host));
             if let Some(key) = key {
                 gateway.cache.invalidate(&key);
             }
@@ -111,14 +111,14 @@ impl Answer<'_> {
     fn key(&self) -> Option<Vec<u8>> {
         let host = site(self.request, &self.passage.snapshot).ok()?;
         let target = Target::parse(&self.passage.target).ok()?;
-        origin_key(&self.passage.snapshot, &target, self.request.scheme, host.as_deref())
+        origin_key(&self.passage.snapshot, &target, self.request.scheme, host)
     }
 
     /// The site within which groups count.
     fn site(&self) -> Option<Vec<u8>> {
         let host = site(self.request, &self.passage.snapshot).ok()?;
         let (generation, upstream) = (&self.passage.snapshot.generation, &self.passage.upstream.name);
-        Some(Site { generation, upstream, scheme: self.request.scheme, host: host.as_deref() }.bytes())
+        Some(Site { generation, upstream, scheme: self.request.scheme, host }.bytes())
     }
 }
 

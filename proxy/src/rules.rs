@@ -132,7 +132,8 @@ pub enum Failed {
 pub enum Power {
     /// All the way.
     Full,
-    /// Only the answer's fields are theirs: it is known already that the gateway answers.
+    /// Only the answer's fields are theirs: it is known already that the gateway answers, because the host is not served or
+    /// the page has another name.
     AnswersFields,
 }
 

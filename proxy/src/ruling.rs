@@ -8,7 +8,7 @@ use evergate_cache::Fields;
 use http::header::{CACHE_CONTROL, CONTENT_TYPE, DATE, LOCATION};
 use http::{HeaderName, HeaderValue, StatusCode};
 
-use crate::admission::canonical_location;
+use crate::admission::{NotServed, canonical_location, site};
 use crate::config::TrailingSlash;
 use crate::outcome::Answered;
 use crate::request::Request;
@@ -36,10 +36,11 @@ impl<'r> Ruling<'r> {
         if snapshot.rules.is_empty() {
             return Ruling { request: Cow::Borrowed(request), target: None, end: None, changes: Ruled::default() };
         }
-        // A page has one name, and only under that is anything decided about it.
-        let power = match canonical_location(target, snapshot) {
-            Some(_) => Power::AnswersFields,
-            None => Power::Full,
+        // Nothing leads anywhere from a host that is not served. A page has one name, and only under that is anything decided
+        // about it.
+        let power = match (site(request, snapshot), canonical_location(target, snapshot)) {
+            (Err(NotServed), _) | (Ok(_), Some(_)) => Power::AnswersFields,
+            (Ok(_), None) => Power::Full,
         };
         let subject =
             Subject { path: target.path(), query: target.query(), host: request.host(), headers: &request.headers };

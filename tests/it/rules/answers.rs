@@ -1,8 +1,8 @@
 //! Redirects and answers: the request ends there, whatever its spelling, method and protocol.
 
-use evergate_tests::{Client, Http2Client, Origin};
+use evergate_tests::{Client, Gateway, Http2Client, Origin};
 
-use super::{start, visit, with_rules};
+use super::{echo, start, visit, with_rules};
 
 const RULES: &str = r#"
 proxy:
@@ -169,21 +169,57 @@ async fn no_encoded_slash_slips_past() {
 }
 
 #[tokio::test]
-async fn rules_come_before_the_names_that_are_served() {
-    let origin = Origin::start().await;
-    let rules = r#"
-hosts: [acme.com]
-proxy:
-  - matcher: { source: "/:path*", has: [{ type: host, value: "www\\.acme\\.com" }] }
-    redirect: { to: "https://acme.com/:path*", status: 308 }
-"#;
-    let gateway = with_rules(&origin, rules).await;
+async fn one_name_leads_to_another_when_both_are_served() {
+    let (_origin, gateway) = of_sites().await;
     for (host, status, location) in
         [("www.acme.com", 308, Some("https://acme.com/a/b?q")), ("other.com", 421, None), ("acme.com", 404, None)]
     {
         let response = visit(&gateway, "/a/b?q", &[("host", host)]).await;
         assert_eq!((response.status, response.header("location")), (status, location), "{host}");
     }
+}
+
+#[tokio::test]
+async fn where_a_host_is_not_served_rules_change_only_the_answers_fields() {
+    let (origin, gateway) = of_sites().await;
+    let http2 = Http2Client::connect(gateway.address()).await;
+    for target in ["/a", "/captured", "/closed", "/pretty", "/kept/a", "/x//y", "/closed%2Fx"] {
+        for host in ["evil.com", "acme.com.evil.com", "www.acme.com.evil.com", "shop.acme.com", "127.0.0.1"] {
+            let lines = [("host", host)];
+            let over_http2 = http2.request("GET", target, &lines, "").await;
+            for response in [visit(&gateway, target, &lines).await, over_http2] {
+                assert_eq!((response.status, response.header("location")), (421, None), "{host} {target}");
+                assert_eq!(response.cache_status(), "evergate; detail=misdirected", "{host} {target}");
+                assert_eq!(response.all("x-frame-options"), ["DENY"], "{host} {target}");
+            }
+        }
+        let mut client = Client::connect(gateway.address()).await;
+        client.send_raw(format!("GET {target} HTTP/1.0\r\n\r\n")).await;
+        assert_eq!(client.read_response("GET").await.status, 421, "{target} without a host");
+    }
+    assert_eq!(origin.count("/*"), 0);
+    for (target, status) in [("/captured", 307), ("/closed", 403), ("/pretty", 200), ("/kept/a", 200)] {
+        assert_eq!(visit(&gateway, target, &[("host", "acme.com:8080")]).await.status, status, "{target}");
+    }
+}
+
+/// A gateway of two sites, with rules that any host fits.
+async fn of_sites() -> (Origin, Gateway) {
+    let origin = Origin::start().await;
+    origin.on("/*", |seen| if seen.path().starts_with("/kept") { echo(seen) } else { echo(seen).status(404) });
+    let rules = r#"
+hosts: [acme.com, www.acme.com]
+proxy:
+  - matcher: { source: "/:path*", has: [{ type: host, value: "www\\.acme\\.com" }] }
+    redirect: { to: "https://acme.com/:path*", status: 308 }
+  - matcher: { source: /captured, has: [{ type: host, value: "(?<name>.*)" }] }
+    redirect: { to: "https://:name/elsewhere" }
+  - { matcher: "/closed/:path*", respond: { status: 403 } }
+  - { matcher: /pretty, rewrite: { to: /kept/a } }
+  - response_headers: { set: { x-frame-options: DENY } }
+"#;
+    let gateway = with_rules(&origin, rules).await;
+    (origin, gateway)
 }
 
 #[tokio::test]
