@@ -131,8 +131,8 @@ proptest! {
     #[test]
     fn one_moved_letter_makes_another_key(parts in owned(), letter in any::<char>()) {
         let (by_origin, generation, upstream, secure, host, path, query, cookies, form) = parts;
-        let one = (by_origin, format!("{generation}{letter}"), upstream.clone(), secure, host.clone(), path.clone(), query.clone(), cookies.clone());
-        let other = (by_origin, generation, format!("{letter}{upstream}"), secure, host, path, query, cookies);
+        let one = (by_origin, format!("{generation}{letter}"), upstream.clone(), secure, host.clone(), path.clone(), query.clone(), cookies.clone(), form.clone());
+        let other = (by_origin, generation, format!("{letter}{upstream}"), secure, host, path, query, cookies, form);
         prop_assert_ne!(key(&one), key(&other));
     }
 }
