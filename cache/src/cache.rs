@@ -232,6 +232,14 @@ impl<F: Clone> Cache<F> {
         }
     }
 
+    /// Why a request on a route with a window goes past the cache now: the answer to its key was declined a moment ago.
+    pub fn declined(&self, asked: &Asked<'_>, now: Moment) -> Option<DeclineReason> {
+        match (asked.policy, self.known(asked, &mut asked.selecting(), now)) {
+            (Policy::Window(..), Known::Declined(reason, _)) => Some(reason),
+            (Policy::Window(..) | Policy::Origin(_), _) => None,
+        }
+    }
+
     /// What is stored, and by how much it is stale, if it may be served because the handler has just failed.
     pub fn despite(
         &self,

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use evergate_cache::{Asked, Moment, Policy, Scheme, StoredResponse, list_value};
+use evergate_cache::{Asked, DeclineReason, Moment, Policy, Scheme, StoredResponse, list_value};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Uri};
 use serde_json::{Value, json};
 
@@ -169,12 +169,14 @@ fn cached(gateway: &Gateway, snapshot: &Snapshot, request: &Request, selected: &
     let mut key = Vec::with_capacity(256);
     selected.key(request.scheme, snapshot).write(&mut key);
     let asked = Asked { key: &key, request: &selected.fields, policy: selected.policy, demands: &selected.demands };
+    let declined = gateway.cache.declined(&asked, now);
     let stored = match gateway.cache.glance(&asked, now) {
         Ok(glance) => stored(&glance.response, glance.staleness.map_err(|(staleness, _)| staleness), now),
         Err(_) => Value::Null,
     };
     json!({
-        "decision": "cached",
+        "decision": if declined.is_some() { "pass" } else { "cached" },
+        "reason": declined.map(DeclineReason::as_str),
         "route": selected.route.pattern,
         "params": serde_json::from_str::<Value>(&selected.matched.params_json()).unwrap_or_default(),
         "by": match selected.policy {

@@ -80,6 +80,18 @@ async fn the_key_and_what_is_kept_are_told() {
     assert_eq!(get(gateway.address(), "/items/a").await.x_cache(), "PRERENDER");
 }
 
+/// What was declined a moment ago passes, and for which reason.
+#[tokio::test]
+async fn a_declined_answer_is_told() {
+    let origin = Origin::start().await;
+    origin.on("/mine", |_| Reply::ok("mine").header("set-cookie", "a=b"));
+    let gateway = Gateway::simple(&origin, "- { path: /mine, revalidate: 1h }").await;
+    assert_eq!(explain(&gateway, "url=/mine").await["decision"], "cached");
+    assert_eq!(get(gateway.address(), "/mine").await.x_cache(), "PASS");
+    let told = explain(&gateway, "url=/mine").await;
+    assert_eq!((&told["decision"], &told["reason"]), (&"pass".into(), &"set-cookie".into()), "{told}");
+}
+
 #[tokio::test]
 async fn a_question_that_is_none_is_told_what_is_wrong() {
     let (_origin, gateway) = in_front_of().await;
