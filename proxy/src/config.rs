@@ -47,6 +47,7 @@ use route::Surroundings;
 use section::{Section, words};
 use table::clashes;
 
+use crate::regular_file;
 use crate::rules::Rule;
 
 pub use cache::CacheSettings;
@@ -140,7 +141,7 @@ pub trait Outside {
     /// The environment variable that the text names as `${NAME}`.
     fn variable(&self, name: &str) -> Option<String>;
 
-    /// The text of a file that the configuration names.
+    /// The text of a file that the configuration names: a regular one, with a limit.
     ///
     /// # Errors
     ///
@@ -170,7 +171,8 @@ impl Outside for Process<'_> {
     }
 
     fn file(&self, name: &str) -> io::Result<String> {
-        std::fs::read_to_string(self.folder.join(name))
+        let bytes = regular_file::read(&self.folder.join(name), LARGEST_FILE)?;
+        String::from_utf8(bytes).map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error.utf8_error()))
     }
 }
 
@@ -406,3 +408,6 @@ const KEYS: &[&str] = &[
 
 const HOSTS: &str = "a list of names of hosts (`[acme.com]`, or `[]` for any)";
 const MOST_THREADS: usize = 1024;
+
+/// Most bytes of a file that the configuration names, as of a list from the upstream.
+const LARGEST_FILE: u64 = 16 << 20;

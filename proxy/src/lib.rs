@@ -37,6 +37,7 @@ pub mod pass;
 pub mod passage;
 pub mod phase;
 pub mod prerender;
+pub mod regular_file;
 pub mod request;
 pub mod respond;
 pub mod routes;

@@ -1,12 +1,12 @@
 //! Builds: where the manifests of an application are, and reading them.
 
-use std::fs::File;
-use std::io::Read;
+use std::io;
 use std::path::{Path, PathBuf};
 
 use serde::de::DeserializeOwned;
 
 use super::manifest::{AppPaths, Functions, Middleware, Prerender, Routes};
+use crate::regular_file::{self, ReadError};
 
 #[cfg(test)]
 mod tests;
@@ -44,7 +44,7 @@ pub enum BuildError {
         file: PathBuf,
         /// What the system said.
         #[source]
-        io: std::io::Error,
+        io: io::Error,
     },
     /// A manifest is larger than any that Next.js writes.
     #[error("{} is larger than {} MiB", file.display(), LARGEST >> 20)]
@@ -107,13 +107,12 @@ fn manifest<T: DeserializeOwned>(root: &Path, name: &str) -> Result<T, BuildErro
 
 fn text(file: &Path) -> Result<String, BuildError> {
     let unreadable = |io| BuildError::Unreadable { file: file.to_path_buf(), io };
-    let mut text = String::new();
-    // One byte more tells a file that is too large from one that just fits.
-    File::open(file).map_err(unreadable)?.take(LARGEST + 1).read_to_string(&mut text).map_err(unreadable)?;
-    if text.len() as u64 > LARGEST {
-        return Err(BuildError::TooLarge { file: file.to_path_buf() });
+    match regular_file::read(file, LARGEST) {
+        Ok(bytes) => String::from_utf8(bytes)
+            .map_err(|error| unreadable(io::Error::new(io::ErrorKind::InvalidData, error.utf8_error()))),
+        Err(ReadError::TooLarge { .. }) => Err(BuildError::TooLarge { file: file.to_path_buf() }),
+        Err(error @ (ReadError::NotRegular | ReadError::Io(_))) => Err(unreadable(error.into())),
     }
-    Ok(text)
 }
 
 /// The manifest by which a build is known.

@@ -7,14 +7,14 @@ mod source;
 #[cfg(test)]
 mod tests;
 
-use std::fs;
-use std::io::{self, Read};
+use std::io;
 use std::path::{Path, PathBuf};
 use std::thread;
 
 use super::params::is_dynamic;
 use super::route::{Entry, Window, sort};
 use crate::config::{Dynamic, Kind};
+use crate::regular_file::{self, ReadError};
 use folder::{File, Folder, Step};
 use segment::Segment;
 use source::Source;
@@ -141,16 +141,13 @@ impl Scan {
 
     /// Parses a file. One that is not understood is left out with a warning.
     fn parse(&mut self, folder: &Folder, place: &Path) -> Result<Option<Source>, ScanError> {
-        let unreadable = |io| ScanError::Unreadable { path: place.to_path_buf(), io };
-        let mut bytes = Vec::new();
-        fs::File::open(place).map_err(unreadable)?.take(LARGEST + 1).read_to_end(&mut bytes).map_err(unreadable)?;
-        let parsed = if bytes.len() as u64 > LARGEST {
-            Err(format!("larger than {} KiB", LARGEST >> 10))
-        } else {
-            match String::from_utf8(bytes) {
+        let parsed = match regular_file::read(place, LARGEST) {
+            Ok(bytes) => match String::from_utf8(bytes) {
                 Ok(text) => Source::parse(&text, place),
                 Err(_) => Err("not UTF-8".to_owned()),
-            }
+            },
+            Err(ReadError::Io(io)) => return Err(ScanError::Unreadable { path: place.to_path_buf(), io }),
+            Err(reason @ (ReadError::NotRegular | ReadError::TooLarge { .. })) => Err(reason.to_string()),
         };
         match parsed {
             Ok(source) => Ok(Some(source)),

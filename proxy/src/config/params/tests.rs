@@ -4,7 +4,7 @@ use std::io;
 use std::time::Duration;
 
 use super::{KnownParams, MAX_KNOWN_PATHS, canonical_path, known_paths};
-use crate::config::{Outside, RoutePattern, parse};
+use crate::config::{Outside, RoutePattern, load, parse};
 
 /// A folder with two files.
 struct Folder;
@@ -136,4 +136,31 @@ fn a_path_has_one_spelling_under_which_it_may_be_known() {
     for (path, expected) in cases {
         assert_eq!(canonical_path(path).as_deref(), expected, "{path}");
     }
+}
+
+/// A pipe to which nobody writes, a device without an end, and more than the limit.
+#[test]
+fn only_a_regular_file_of_some_length_is_read() {
+    let root = std::env::temp_dir().join(format!("evergate-params-{}", std::process::id()));
+    std::fs::create_dir_all(&root).unwrap();
+    assert!(std::process::Command::new("mkfifo").arg(root.join("pipe")).status().unwrap().success());
+    std::fs::File::create(root.join("large.json")).unwrap().set_len((16 << 20) + 1).unwrap();
+    std::fs::write(root.join("good.json"), r#"[{"slug":"a"}]"#).unwrap();
+    for (file, expected) in [
+        ("good.json", None),
+        ("pipe", Some("expected a file that can be read (not a regular file)")),
+        ("/dev/zero", Some("expected a file that can be read (not a regular file)")),
+        ("large.json", Some("expected a file that can be read (larger than 16 MiB)")),
+    ] {
+        let text = format!(
+            "upstreams: {{ demo: {{ builtin: demo }} }}\nroutes: [{{ path: '/[slug]', params_from: {{ file: {file} }} }}]\n"
+        );
+        std::fs::write(root.join("config.yaml"), text).unwrap();
+        let problem = load(&root.join("config.yaml"), &|_| None).err().map(|error| error.to_string());
+        match expected {
+            None => assert_eq!(problem, None),
+            Some(expected) => assert!(problem.as_ref().is_some_and(|it| it.contains(expected)), "{file}: {problem:?}"),
+        }
+    }
+    std::fs::remove_dir_all(&root).unwrap();
 }

@@ -202,3 +202,16 @@ fn the_app_is_found_from_its_project() {
     assert!(scan.skipped[0].contains("leads back"), "{scan:?}");
     std::fs::remove_dir_all(&root).unwrap();
 }
+
+/// Nobody writes to the pipe, so opening it would wait for ever.
+#[test]
+fn a_pipe_is_no_source() {
+    let root = std::env::temp_dir().join(format!("evergate-import-pipe-{}", std::process::id()));
+    std::fs::create_dir_all(root.join("a")).unwrap();
+    std::fs::write(root.join("route.ts"), "export function GET() {}").unwrap();
+    assert!(std::process::Command::new("mkfifo").arg(root.join("a/route.ts")).status().unwrap().success());
+    let scan = Scan::read(&root).unwrap();
+    assert_eq!((scan.entries.len(), scan.skipped.len()), (1, 1), "{scan:?}");
+    assert!(scan.warnings[0].ends_with("a/route.ts: not a regular file"), "{scan:?}");
+    std::fs::remove_dir_all(&root).unwrap();
+}
