@@ -2,6 +2,7 @@
 
 mod folder;
 mod literal;
+mod parser;
 mod segment;
 mod source;
 #[cfg(test)]
@@ -9,13 +10,14 @@ mod tests;
 
 use std::io;
 use std::path::{Path, PathBuf};
-use std::thread;
+use std::time::Duration;
 
 use super::params::is_dynamic;
 use super::route::{Entry, Window, sort};
 use crate::config::{Dynamic, Kind};
 use crate::regular_file::{self, ReadError};
 use folder::{File, Folder, Step};
+use parser::Failure;
 use segment::Segment;
 use source::Source;
 
@@ -30,6 +32,10 @@ pub(super) struct Scan {
     pub(super) warnings: Vec<String>,
     /// `app/`.
     root: PathBuf,
+    /// How long a file may take.
+    patience: Duration,
+    /// Files that took too long.
+    slow: usize,
     /// Folders that were walked.
     folders: usize,
     /// The folders around the one that is walked, without links.
@@ -57,6 +63,12 @@ pub enum ScanError {
     /// No memory for a parser.
     #[error("cannot start the parser")]
     NoRoom(#[source] io::Error),
+    /// Files that take the parser too long, one after the other.
+    #[error("{} takes too long to understand, after {MOST_SLOW} other", path.display())]
+    TooSlow {
+        /// The one too many.
+        path: PathBuf,
+    },
     /// More folders than any application has.
     #[error("{} is more than {DEEPEST} folders deep, or after more than {MOST_FOLDERS}", path.display())]
     TooMany {
@@ -65,9 +77,6 @@ pub enum ScanError {
     },
 }
 
-/// Stack for the parser: a source of 1 MiB that is nothing but operators in front of each other fits. It is taken as it is used.
-const ROOM: usize = 2 << 30;
-
 impl Scan {
     /// Reads the sources in `folder`, which is an `app/` or a project.
     ///
@@ -75,17 +84,12 @@ impl Scan {
     ///
     /// See [`ScanError`].
     pub(super) fn read(folder: &Path) -> Result<Self, ScanError> {
-        // The parser calls itself for every operator and statement inside another.
-        let roomy = thread::Builder::new().stack_size(ROOM);
-        thread::scope(|scope| {
-            let scanning = roomy.spawn_scoped(scope, || Self::read_here(folder)).map_err(ScanError::NoRoom)?;
-            scanning.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
-        })
+        Self::read_within(folder, PATIENCE)
     }
 
-    fn read_here(folder: &Path) -> Result<Self, ScanError> {
+    fn read_within(folder: &Path, patience: Duration) -> Result<Self, ScanError> {
         let app = folder::app_folder(folder)?;
-        let mut scan = Self { root: app.clone(), ..Self::default() };
+        let mut scan = Self { root: app.clone(), patience, ..Self::default() };
         scan.walk(&Folder::root(app), &Segment::default())?;
         sort(&mut scan.entries);
         scan.report_repeated();
@@ -141,21 +145,35 @@ impl Scan {
 
     /// Parses a file. One that is not understood is left out with a warning.
     fn parse(&mut self, folder: &Folder, place: &Path) -> Result<Option<Source>, ScanError> {
-        let parsed = match regular_file::read(place, LARGEST) {
-            Ok(bytes) => match String::from_utf8(bytes) {
-                Ok(text) => Source::parse(&text, place),
-                Err(_) => Err("not UTF-8".to_owned()),
-            },
-            Err(ReadError::Io(io)) => return Err(ScanError::Unreadable { path: place.to_path_buf(), io }),
-            Err(reason @ (ReadError::NotRegular | ReadError::TooLarge { .. })) => Err(reason.to_string()),
-        };
-        match parsed {
+        match self.understand(place)? {
             Ok(source) => Ok(Some(source)),
             Err(reason) => {
                 self.skip(place, &format!("cannot be understood, so {} is missing ({reason})", folder.route));
                 self.warnings.push(format!("{}: {reason}", place.display()));
                 Ok(None)
             }
+        }
+    }
+
+    /// What a file says, or why it is not understood.
+    fn understand(&mut self, place: &Path) -> Result<Result<Source, String>, ScanError> {
+        let bytes = match regular_file::read(place, LARGEST) {
+            Ok(bytes) => bytes,
+            Err(ReadError::Io(io)) => return Err(ScanError::Unreadable { path: place.to_path_buf(), io }),
+            Err(reason @ (ReadError::NotRegular | ReadError::TooLarge { .. })) => return Ok(Err(reason.to_string())),
+        };
+        let Ok(text) = String::from_utf8(bytes) else { return Ok(Err("not UTF-8".to_owned())) };
+        match parser::parse(text, place, self.patience) {
+            Ok(source) => Ok(Ok(source)),
+            Err(Failure::Wrong(reason)) => Ok(Err(reason)),
+            Err(Failure::TooLong) => {
+                self.slow += 1;
+                if self.slow > MOST_SLOW {
+                    return Err(ScanError::TooSlow { path: place.to_path_buf() });
+                }
+                Ok(Err("takes too long to understand".to_owned()))
+            }
+            Err(Failure::NoRoom(io)) => Err(ScanError::NoRoom(io)),
         }
     }
 
@@ -288,6 +306,12 @@ fn params(entry: &mut Entry, folder: &Folder, source: &Source) {
 
 /// Most bytes of a source file.
 const LARGEST: u64 = 1 << 20;
+
+/// How long a file may take to parse: a hundred times what one of [`LARGEST`] bytes takes that people wrote.
+const PATIENCE: Duration = Duration::from_secs(3);
+
+/// Most files that may take longer. Each is left behind with a thread that goes on, and takes hundreds of MiB a second.
+const MOST_SLOW: usize = 1;
 
 /// Most folders of an application.
 const MOST_FOLDERS: usize = 100_000;

@@ -1,4 +1,5 @@
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use super::folder::{Folder, Step};
 use super::source::Source;
@@ -213,5 +214,23 @@ fn a_pipe_is_no_source() {
     let scan = Scan::read(&root).unwrap();
     assert_eq!((scan.entries.len(), scan.skipped.len()), (1, 1), "{scan:?}");
     assert!(scan.warnings[0].ends_with("a/route.ts: not a regular file"), "{scan:?}");
+    std::fs::remove_dir_all(&root).unwrap();
+}
+
+/// The parser tries again at every `<`. What takes it for ever is left behind, once; these take it long enough.
+#[test]
+fn a_file_that_takes_too_long_is_left_behind() {
+    let patience = Duration::from_millis(5);
+    let root = std::env::temp_dir().join(format!("evergate-import-slow-{}", std::process::id()));
+    std::fs::create_dir_all(root.join("z")).unwrap();
+    std::fs::write(root.join("route.ts"), format!("x = a{}", "<a".repeat(800))).unwrap();
+    let scan = Scan::read_within(&root, patience).unwrap();
+    assert_eq!((scan.entries.len(), scan.skipped.len()), (0, 1), "{scan:?}");
+    assert!(scan.warnings[0].ends_with("route.ts: takes too long to understand"), "{scan:?}");
+    std::fs::copy(root.join("route.ts"), root.join("z/route.ts")).unwrap();
+    match Scan::read_within(&root, patience) {
+        Err(ScanError::TooSlow { path }) => assert_eq!(path, root.join("z/route.ts")),
+        other => panic!("{other:?}"),
+    }
     std::fs::remove_dir_all(&root).unwrap();
 }
