@@ -2,7 +2,7 @@
 //!
 //! There are two places to read it from. A build (`.next`) knows the rules of `next.config`, what was prerendered and for how
 //! long; the sources of `app/` know the methods of each handler and its segment config. Both end in a table of routes (`route`)
-//! that is written as a commented configuration (`document`, `yaml`).
+//! that is written as a commented configuration (`document`, `items`, `yaml`), which `evergate check` accepts.
 //!
 //! This module reads files and makes text. It refuses to run code of the application, and to copy anything that it does not
 //! know. Begin with [`from_build`] and [`from_sources`].
@@ -10,6 +10,7 @@
 mod build;
 mod coverage;
 mod document;
+mod items;
 mod manifest;
 mod params;
 mod proxy;

@@ -2,6 +2,7 @@
 
 use super::build::Build;
 use super::coverage::{Cover, cover, describe};
+use super::items;
 use super::manifest::Matcher;
 use super::proxy::{TrailingSlash, section, trailing_slash};
 use super::route::Entry;
@@ -49,7 +50,7 @@ pub(super) fn of_build(build: &Build, upstream: &str) -> String {
     yaml.gap();
     generation(build, &mut yaml);
     yaml.gap();
-    routes(&table.entries, &mut yaml);
+    items::write(&table.entries, &mut yaml);
     left_out(&table.left_out, &mut yaml);
     let rules = section(&build.routes, &table.paths);
     if !rules.is_empty() {
@@ -76,7 +77,7 @@ pub(super) fn of_sources(entries: &[Entry], skipped: &[String], upstream: &str) 
     yaml.gap();
     upstreams(upstream, &mut entries, &mut yaml);
     yaml.gap();
-    routes(&entries, &mut yaml);
+    items::write(&entries, &mut yaml);
     left_out(skipped, &mut yaml);
     yaml.finish()
 }
@@ -118,23 +119,6 @@ fn generation(build: &Build, yaml: &mut Yaml) {
     yaml.comment(0, &format!("A deploy that changes DEPLOY_ID starts with an empty cache.{id}"));
     yaml.comment(0, "cache:");
     yaml.line(0, "#   generation: ${DEPLOY_ID:-}");
-}
-
-fn routes(entries: &[Entry], yaml: &mut Yaml) {
-    if entries.is_empty() {
-        yaml.line(0, "routes: []");
-        return;
-    }
-    yaml.line(0, "routes:");
-    let mut before_is_bare = None;
-    for entry in entries {
-        // Items of one line stand together.
-        if before_is_bare.is_some_and(|bare: bool| !bare || !entry.is_bare()) {
-            yaml.gap();
-        }
-        entry.write(yaml);
-        before_is_bare = Some(entry.is_bare());
-    }
 }
 
 fn left_out(reasons: &[String], yaml: &mut Yaml) {

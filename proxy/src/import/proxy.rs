@@ -46,7 +46,7 @@ pub(super) fn section(routes: &Routes, paths: &[String]) -> Yaml {
     if !rules.is_empty() {
         section.comment(0, "Rules of next.config, in its order: headers, redirects, rewrites. Next.js applies them to what it gets, too.");
         // Comments alone would leave nothing behind the key.
-        let commented = !has_items(&rules);
+        let commented = !rules.has_items();
         section.line(0, if commented { "proxy: []" } else { "proxy:" });
         section.append(&rules);
     }
@@ -61,17 +61,12 @@ fn add_if_accepted(source: &str, rules: &mut Yaml, write: impl FnOnce(&mut Yaml)
     let lines: Vec<&str> = item.lines().collect();
     let text = format!("upstreams: {{ next: {{ servers: [\"127.0.0.1:3000\"] }} }}\nproxy:\n{}\n", lines.join("\n"));
     match config::parse(&text, "", &|_: &str| None) {
-        Err(problems) if has_items(&item) => {
+        Err(problems) if item.has_items() => {
             let problem = problems.list().first().map(ToString::to_string).unwrap_or_default();
             rules.comment(2, &format!("The rule of {source} is left to Next.js: {problem}."));
         }
         Ok(_) | Err(_) => rules.append(&item),
     }
-}
-
-/// Whether anything but comments was written.
-fn has_items(rules: &Yaml) -> bool {
-    rules.lines().any(|line| !line.trim_start().starts_with('#'))
 }
 
 /// How a slash at the end of a path is treated, as far as Next.js's own redirects tell.

@@ -138,6 +138,9 @@ impl Row<'_> {
         }
         let expire = self.built.iter().filter_map(|(_, built)| seconds(built.initial_expire_seconds?)).min();
         match (expire, shortest) {
+            // What is dynamic expires at once without saying so, and the configuration takes no 0.
+            (Some(0), Window::Seconds(0)) => {}
+            (Some(0), _) => entry.note("Next.js says that it expires at once (`expire: 0`), which is left out."),
             (Some(expire), Window::Seconds(window)) if expire < window => {
                 entry.note(format!("Next.js says that it expires after {expire} s, before its window ends."));
             }

@@ -53,6 +53,14 @@ impl Yaml {
         self.line(indent, format!("# {line}").trim_end());
     }
 
+    /// Adds what another document holds as comments that keep its form: without the signs it would be read.
+    pub(super) fn append_commented(&mut self, other: &Yaml, indent: usize) {
+        for line in other.lines() {
+            let inner = line.get(indent..).unwrap_or_default();
+            self.line(indent, &if inner.starts_with('#') { inner.to_owned() } else { format!("# {inner}") });
+        }
+    }
+
     /// Adds what another document holds.
     pub(super) fn append(&mut self, other: &Yaml) {
         self.text.push_str(&other.text);
@@ -61,6 +69,11 @@ impl Yaml {
     /// Whether nothing was written.
     pub(super) fn is_empty(&self) -> bool {
         self.text.is_empty()
+    }
+
+    /// Whether anything but comments was written.
+    pub(super) fn has_items(&self) -> bool {
+        self.lines().any(|line| !line.trim_start().starts_with('#'))
     }
 
     /// Its lines.

@@ -66,6 +66,9 @@ fn windows_are_the_shortest_that_was_built() {
         (vec![(false.into(), null.clone()), (9.into(), 90.into())], (Window::Seconds(9), Some(90), 1)),
         // Expired before the window ends: the configuration refuses that.
         (vec![(60.into(), 30.into())], (Window::Seconds(60), None, 1)),
+        // So is nothing at all.
+        (vec![(false.into(), 0.into())], (Window::Forever, None, 1)),
+        (vec![(0.into(), 0.into())], (Window::Seconds(0), None, 0)),
         // Longer than the default of `cache.expire`.
         (vec![(40_000_000.into(), null.clone())], (Window::Seconds(40_000_000), Some(40_000_000), 0)),
         // What Next.js says for "never".
