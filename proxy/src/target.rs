@@ -13,6 +13,9 @@ pub struct Target<'a> {
     single_slashes: bool,
 }
 
+/// Longest target that is served, in bytes.
+pub const MAX_TARGET: usize = 16 * 1024;
+
 /// Why a target is refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum TargetError {

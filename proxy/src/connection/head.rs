@@ -5,11 +5,10 @@ use http::header::{CONNECTION, CONTENT_LENGTH, HOST, TRANSFER_ENCODING};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
 
 use crate::request::{Protocol, host_of, lists};
+use crate::target::MAX_TARGET;
 
 /// Longest head, in bytes.
 pub const MAX_HEAD: usize = 64 * 1024;
-/// Longest request target, in bytes.
-pub const MAX_TARGET: usize = 16 * 1024;
 /// Longest request line: a method, a target and a version.
 const MAX_REQUEST_LINE: usize = MAX_TARGET + 256;
 /// Most header fields.

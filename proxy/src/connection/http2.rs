@@ -16,7 +16,7 @@ use pingora_http::ResponseHeader;
 use tokio::time::timeout;
 
 use super::IDLE;
-use super::head::{MAX_FIELDS, MAX_TARGET, Refusal};
+use super::head::{MAX_FIELDS, Refusal};
 use crate::gateway::Gateway;
 use crate::observe::observe;
 use crate::outcome::{Answered, Outcome};
@@ -24,6 +24,7 @@ use crate::pass::{PassThrough, observe_late, pass};
 use crate::request::{BodyPresence, HOST_FIELD, Protocol, Request};
 use crate::respond::{Amended, Framing, Gone, Head, Notice, Responder, SLOWEST_WRITE};
 use crate::serve::{Record, Served, serve};
+use crate::target::MAX_TARGET;
 
 /// How much of a body is written at once.
 const STEP: usize = 64 * 1024;

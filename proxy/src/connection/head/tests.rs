@@ -5,8 +5,9 @@ mod mutations;
 
 use http::StatusCode;
 
-use super::{BodyFraming, MAX_FIELDS, MAX_HEAD, MAX_TARGET, Refusal, RequestHead, find_end, parse};
+use super::{BodyFraming, MAX_FIELDS, MAX_HEAD, Refusal, RequestHead, find_end, parse};
 use crate::request::Protocol;
+use crate::target::MAX_TARGET;
 
 /// What becomes of bytes that arrive all at once; none when the head is not whole.
 fn read(bytes: &[u8]) -> Result<Option<RequestHead>, Refusal> {
