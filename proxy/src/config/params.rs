@@ -1,16 +1,19 @@
 //! Parameters that are known beforehand (`generateStaticParams`): the paths that are rendered before anybody asks.
 
+mod list;
+
 use std::collections::HashSet;
 use std::time::Duration;
-
-use serde_json::Value;
 
 use super::node::{Content, Node};
 use super::pattern::{RoutePattern, Segment};
 use super::problem::Report;
 use super::quantity::positive_duration;
 use super::section::Section;
-use crate::target::{allowed, decode, push_encoded};
+use crate::target::{MAX_TARGET, Target, allowed, decode, push_encoded};
+use list::Given;
+
+pub use list::known_paths;
 
 #[cfg(test)]
 mod tests;
@@ -71,7 +74,7 @@ impl KnownParams {
         };
         let mut paths = Vec::with_capacity(items.len());
         for item in items {
-            match json(item).and_then(|value| pattern.filled_with(&value)) {
+            match entry(item, pattern).and_then(|params| pattern.filled_with(&params)) {
                 Ok(path) => paths.push(path),
                 Err(expected) => item.refuse(expected, report),
             }
@@ -105,7 +108,7 @@ impl KnownParams {
             }
             (None, Some(url)) => {
                 let url = url.read(report, |node| {
-                    let text = node.text().filter(|text| crate::target::Target::parse(text).is_ok());
+                    let text = node.text().filter(|text| Target::parse(text).is_ok());
                     text.map(std::borrow::Cow::into_owned)
                         .ok_or("a path that the upstream answers (`/api/params`)".into())
                 });
@@ -132,21 +135,6 @@ fn limited(paths: Vec<String>, node: &Node, report: &mut Report) -> Option<Known
     Some(KnownParams::Listed(unique(paths)))
 }
 
-/// The paths that a JSON text lists for a pattern, each once: `[{"slug":"a"},{"slug":"b"}]`.
-///
-/// # Errors
-///
-/// What was expected instead.
-pub fn known_paths(text: &str, pattern: &RoutePattern) -> Result<Vec<String>, String> {
-    let value: Value = serde_json::from_str(text).map_err(|error| format!("JSON ({error})"))?;
-    let Value::Array(items) = value else { return Err(LIST.to_owned()) };
-    if items.len() > MAX_KNOWN_PATHS {
-        return Err(format!("at most {MAX_KNOWN_PATHS} entries"));
-    }
-    let path = |(index, item)| pattern.filled_with(item).map_err(|expected| format!("{expected} at entry {index}"));
-    items.iter().enumerate().map(path).collect::<Result<_, _>>().map(unique)
-}
-
 /// The one spelling of a path under which it may be known: what may stand plainly does. None where the path as it is is it.
 pub fn canonical_path(path: &str) -> Option<String> {
     if !path.contains('%') {
@@ -159,18 +147,15 @@ pub fn canonical_path(path: &str) -> Option<String> {
 
 fn unique(paths: Vec<String>) -> Vec<String> {
     let mut seen = HashSet::new();
-    paths.into_iter().filter(|path| seen.insert(path.clone())).collect()
+    let first: Vec<bool> = paths.iter().map(|path| seen.insert(path.as_str())).collect();
+    paths.into_iter().zip(first).filter_map(|(path, first)| first.then_some(path)).collect()
 }
 
 impl RoutePattern {
-    /// The path in normal form with these parameters (an object) in the places of the dynamic segments.
-    fn filled_with(&self, params: &Value) -> Result<String, String> {
-        let names: Vec<&str> = self.segments().iter().filter_map(Segment::name).collect();
-        let expected = || format!("an object with {}", super::section::words(&names));
-        let Value::Object(params) = params else { return Err(expected()) };
-        if let Some(unknown) = params.keys().find(|name| !names.contains(&name.as_str())) {
-            return Err(format!("{}, without `{}`", expected(), unknown.escape_debug()));
-        }
+    /// The path in normal form with these parameters in the places of the dynamic segments.
+    fn filled_with(&self, params: &[(String, Given)]) -> Result<String, String> {
+        params.iter().try_for_each(|(name, _)| self.takes(name))?;
+        let given = |name: &str| params.iter().find(|(known, _)| known == name).map(|(_, given)| given);
         let mut path = String::new();
         for segment in self.segments() {
             match segment {
@@ -178,24 +163,43 @@ impl RoutePattern {
                     path.push('/');
                     path.push_str(text);
                 }
-                Segment::Param(name) => {
-                    let value = params.get(name).and_then(scalar);
-                    push_segment(&mut path, &value.ok_or_else(|| format!("a text for `{name}`"))?)?;
-                }
-                Segment::CatchAll(name) => push_all(&mut path, name, params.get(name), 1)?,
-                Segment::OptionalCatchAll(name) => push_all(&mut path, name, params.get(name), 0)?,
+                Segment::Param(name) => match given(name) {
+                    Some(Given::Text(text)) => push_segment(&mut path, text)?,
+                    Some(Given::Texts(_) | Given::Nothing | Given::TooLong | Given::Other) | None => {
+                        return Err(format!("a text for `{name}`"));
+                    }
+                },
+                Segment::CatchAll(name) => push_all(&mut path, name, given(name), 1)?,
+                Segment::OptionalCatchAll(name) => push_all(&mut path, name, given(name), 0)?,
             }
+        }
+        if path.len() > MAX_TARGET {
+            return Err(too_long());
         }
         Ok(if path.is_empty() { "/".to_owned() } else { path })
     }
+
+    /// Whether it has a parameter of this name.
+    fn takes(&self, name: &str) -> Result<(), String> {
+        if self.segments().iter().any(|segment| segment.name() == Some(name)) {
+            return Ok(());
+        }
+        Err(format!("{}, without `{}`", self.expected_object(), name.escape_debug()))
+    }
+
+    fn expected_object(&self) -> String {
+        let names: Vec<&str> = self.segments().iter().filter_map(Segment::name).collect();
+        format!("an object with {}", super::section::words(&names))
+    }
 }
 
-fn push_all(path: &mut String, name: &str, value: Option<&Value>, least: usize) -> Result<(), String> {
+fn push_all(path: &mut String, name: &str, given: Option<&Given>, least: usize) -> Result<(), String> {
     let expected = || format!("a list of texts for `{name}`");
-    let values: Vec<String> = match value {
-        None | Some(Value::Null) => Vec::new(),
-        Some(Value::Array(values)) => values.iter().map(scalar).collect::<Option<_>>().ok_or_else(expected)?,
-        Some(Value::Bool(_) | Value::Number(_) | Value::String(_) | Value::Object(_)) => return Err(expected()),
+    let values: &[String] = match given {
+        None | Some(Given::Nothing) => &[],
+        Some(Given::Texts(values)) => values,
+        Some(Given::TooLong) => return Err(too_long()),
+        Some(Given::Text(_) | Given::Other) => return Err(expected()),
     };
     if values.len() < least {
         return Err(format!("{} with at least one", expected()));
@@ -203,12 +207,8 @@ fn push_all(path: &mut String, name: &str, value: Option<&Value>, least: usize) 
     values.iter().try_for_each(|value| push_segment(path, value))
 }
 
-fn scalar(value: &Value) -> Option<String> {
-    match value {
-        Value::String(text) => Some(text.clone()),
-        Value::Number(number) => Some(number.to_string()),
-        Value::Null | Value::Bool(_) | Value::Array(_) | Value::Object(_) => None,
-    }
+fn too_long() -> String {
+    format!("a path of at most {MAX_TARGET} bytes")
 }
 
 /// Adds a value as a segment in the normal form of paths.
@@ -226,18 +226,29 @@ fn push_segment(path: &mut String, value: &str) -> Result<(), String> {
     Ok(())
 }
 
-/// A part of the configuration as JSON has it. Numbers that were typed are texts here: a parameter is what is in the path.
-fn json(node: &Node) -> Result<Value, String> {
+/// An entry of the configuration's own list.
+fn entry(item: &Node, pattern: &RoutePattern) -> Result<Vec<(String, Given)>, String> {
+    let Content::Map(params) = &item.content else { return Err(pattern.expected_object()) };
+    params.iter().map(|(name, node)| Ok((name.clone(), given(node)?))).collect()
+}
+
+/// What it says of one name. Numbers that were typed are texts here: a parameter is what is in the
+/// path.
+fn given(node: &Node) -> Result<Given, String> {
     match &node.content {
-        Content::Map(entries) => {
-            let entry = |(name, node): &(String, Node)| Ok((name.clone(), json(node)?));
-            entries.iter().map(entry).collect::<Result<serde_json::Map<_, _>, String>>().map(Value::Object)
+        Content::Map(_) => Ok(Given::Other),
+        Content::Null => Ok(Given::Nothing),
+        Content::List(items) => {
+            let texts = items.iter().map(given).map(|item| match item? {
+                Given::Text(text) => Ok(Some(text)),
+                Given::Texts(_) | Given::Nothing | Given::TooLong | Given::Other => Ok(None),
+            });
+            let texts = texts.collect::<Result<Option<Vec<String>>, String>>()?;
+            Ok(texts.map_or(Given::Other, Given::Texts))
         }
-        Content::List(items) => items.iter().map(json).collect::<Result<_, _>>().map(Value::Array),
-        Content::Null => Ok(Value::Null),
         Content::Text(_) | Content::Number(_) | Content::Bool(_) | Content::Reported => {
             let text = node.text().ok_or("a text between quotes")?;
-            Ok(Value::String(text.into_owned()))
+            Ok(Given::Text(text.into_owned()))
         }
     }
 }

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use super::{KnownParams, MAX_KNOWN_PATHS, canonical_path, known_paths};
 use crate::config::{Outside, RoutePattern, load, parse};
+use crate::target::MAX_TARGET;
 
 /// A folder with two files.
 struct Folder;
@@ -163,4 +164,53 @@ fn only_a_regular_file_of_some_length_is_read() {
         }
     }
     std::fs::remove_dir_all(&root).unwrap();
+}
+
+#[test]
+fn a_list_is_read_up_to_the_first_thing_that_is_wrong() {
+    let items = RoutePattern::parse("/items/[slug]").unwrap();
+    let blog = RoutePattern::parse("/blog/[...slug]").unwrap();
+    for (pattern, text, expected) in [
+        (
+            &items,
+            r#"[{"slug":1},{"slug":-1.5},{"slug":"c","slug":"d"}]"#,
+            Ok(&["/items/1", "/items/-1.5", "/items/d"][..]),
+        ),
+        (&blog, r#"[{"slug":["a",2]}]"#, Ok(&["/blog/a/2"])),
+        // What follows is not even JSON, and nobody asked.
+        (&items, "[1,", Err("an object with `slug` at entry 0")),
+        (&items, r#"[{"slug":"a"},{},"#, Err("a text for `slug` at entry 1")),
+        (&items, r#"[{"slug":"a","b":"#, Err("an object with `slug`, without `b` at entry 0")),
+        (&items, r#"[{"slug":{"a":[1]}}]"#, Err("a text for `slug` at entry 0")),
+        (&items, r#"[{"slug":true}]"#, Err("a text for `slug` at entry 0")),
+        (&blog, r#"[{"slug":["a",["b"],"c"]}]"#, Err("a list of texts for `slug` at entry 0")),
+        (&items, "{}", Err("a list of objects (`[{ slug: a }, { slug: b }]`)")),
+        (&items, "7", Err("a list of objects (`[{ slug: a }, { slug: b }]`)")),
+        (&items, "", Err("JSON (EOF while parsing a value at line 1 column 0)")),
+        (&items, r#"[{"slug":"a"}"#, Err("JSON (EOF while parsing a list at line 1 column 13)")),
+        (&items, "[] []", Err("JSON (trailing characters at line 1 column 4)")),
+    ] {
+        let expected = expected.map(|paths| paths.iter().map(|path| (*path).to_owned()).collect::<Vec<_>>());
+        assert_eq!(known_paths(text, pattern), expected.map_err(str::to_owned), "{text}");
+    }
+}
+
+/// By any of the three ways in which a list comes.
+#[test]
+fn a_path_is_no_longer_than_any_that_is_served() {
+    let longest = "a".repeat(MAX_TARGET - "/items/".len());
+    let pattern = RoutePattern::parse("/items/[slug]").unwrap();
+    let expected = format!("a path of at most {MAX_TARGET} bytes");
+    let json = |slug: &str| format!(r#"[{{"slug":"{slug}"}}]"#);
+    assert_eq!(known_paths(&json(&longest), &pattern).map(|paths| paths.len()), Ok(1));
+    assert!(known("/items/[slug]", &format!("params: [{{ slug: {longest} }}]")).is_ok());
+    // What must be encoded counts as it is in the path.
+    for slug in [format!("{longest}a"), "\u{e9}".repeat(MAX_TARGET / 6)] {
+        assert_eq!(known_paths(&json(&slug), &pattern), Err(format!("{expected} at entry 0")));
+        let problem = known("/items/[slug]", &format!("params: [{{ slug: {slug} }}]")).unwrap_err();
+        assert!(problem.contains(&expected), "{problem}");
+    }
+    let many = format!(r#"[{{"slug":["a"{}]}}]"#, r#","a""#.repeat(MAX_TARGET / 2));
+    let blog = RoutePattern::parse("/blog/[...slug]").unwrap();
+    assert_eq!(known_paths(&many, &blog), Err(format!("{expected} at entry 0")));
 }
