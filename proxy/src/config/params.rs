@@ -108,7 +108,7 @@ impl KnownParams {
             }
             (None, Some(url)) => {
                 let url = url.read(report, |node| {
-                    let text = node.text().filter(|text| Target::parse(text).is_ok());
+                    let text = node.text().filter(|text| is_target(text));
                     text.map(std::borrow::Cow::into_owned)
                         .ok_or("a path that the upstream answers (`/api/params`)".into())
                 });
@@ -125,6 +125,14 @@ impl KnownParams {
             }
         }
     }
+}
+
+/// Whether a handler gets the target as it is written: in normal form, and without repeated slashes, which a route would take
+/// for something else.
+fn is_target(text: &str) -> bool {
+    text.len() <= MAX_TARGET
+        && Target::parse(text)
+            .is_ok_and(|target| target.forwarded() == text && target.without_repeated_slashes().is_none())
 }
 
 fn limited(paths: Vec<String>, node: &Node, report: &mut Report) -> Option<KnownParams> {

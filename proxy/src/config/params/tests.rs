@@ -98,6 +98,10 @@ fn a_problem_says_what_would_be_right() {
             "params_from: { url: 'https://acme.com/params' }",
             "expected a path that the upstream answers",
         ),
+        ("/items/[slug]", "params_from: { url: '//x/y' }", "expected a path that the upstream answers"),
+        ("/items/[slug]", "params_from: { url: '/x//y' }", "expected a path that the upstream answers"),
+        ("/items/[slug]", "params_from: { url: /x/../y }", "expected a path that the upstream answers"),
+        ("/items/[slug]", "params_from: { url: '/%61?a=\"' }", "expected a path that the upstream answers"),
         ("/items/[slug]", "params_from: { url: /api/params, every: 0 }", "routes[0].params_from.every: found `0`"),
         (
             "/items/[slug]",
