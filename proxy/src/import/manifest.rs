@@ -35,6 +35,19 @@ pub(super) struct Routes {
     /// Whether paths begin with a language.
     #[serde(default)]
     pub(super) i18n: Option<serde::de::IgnoredAny>,
+    /// Every path without parameters, of `app/` and of `pages/`, without the base path.
+    #[serde(default)]
+    pub(super) static_routes: Vec<PagePath>,
+    /// Every path with parameters.
+    #[serde(default)]
+    pub(super) dynamic_routes: Vec<PagePath>,
+}
+
+/// A path that Next.js answers.
+#[derive(Debug, Clone, Default, Deserialize)]
+pub(super) struct PagePath {
+    /// In the conventions of the file system.
+    pub(super) page: String,
 }
 
 /// Which requests a rule of `next.config` is about.

@@ -22,6 +22,8 @@ pub(super) struct Entry {
     pub(super) dynamic: Dynamic,
     /// The window.
     pub(super) revalidate: Window,
+    /// Whether the handler sees no query, so that it is not in the key.
+    pub(super) ignores_query: bool,
     /// The bound of all staleness, in seconds.
     pub(super) expire: Option<u64>,
     /// What is rendered ahead. Longer lists than [`MOST_PARAMS`] become a comment.
@@ -149,6 +151,7 @@ impl Entry {
             ("dynamic", dynamic),
             ("revalidate", revalidate),
             ("expire", self.expire.map(|seconds| seconds.to_string())),
+            ("query", self.ignores_query.then(|| "ignore".to_owned())),
             ("fetch_cache", self.fetch_cache.as_ref().map(text)),
             ("max_duration", self.max_duration.map(|seconds| seconds.to_string())),
             ("runtime", self.runtime.as_ref().map(text)),

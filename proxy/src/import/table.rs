@@ -1,11 +1,12 @@
-//! The table of routes of a build: each handler with what the manifests say about it, and the pages that are kept.
+//! The table of routes of a build: each handler and page with what the manifests say about it. Those that are not kept are there
+//! as well, so that none of them falls to a broader route that keeps its answers.
 
 use std::collections::BTreeMap;
 
 use evergate_cache::MAX_TAG_LENGTH;
 
 use super::build::Build;
-use super::manifest::{Fallback, HeaderText, Prerendered, Seconds, Words};
+use super::manifest::{Fallback, HeaderText, PagePath, Prerendered, Seconds, Words};
 use super::params::{Params, is_dynamic, params_of};
 use super::route::{Entry, Window, sort};
 use crate::config::Kind;
@@ -46,19 +47,35 @@ impl Table {
             let row =
                 Row { build, source, route, kind, built: siblings.get(route.as_str()).map_or(&[], Vec::as_slice) };
             table.paths.push(row.path());
-            match row.entry() {
-                Ok(Some(entry)) => table.entries.push(entry),
-                Ok(None) => {}
-                Err(reason) => table.left_out.push(reason),
+            table.entries.push(row.entry());
+        }
+        // What remains is in `pages/`.
+        for PagePath { page } in build.routes.static_routes.iter().chain(&build.routes.dynamic_routes) {
+            if INTERNAL.contains(&page.as_str()) || seen.insert(page, Kind::Page).is_some() {
+                continue;
             }
+            let mut entry = Entry::new(with_base(&build.routes.base_path, page), Kind::Handler);
+            if siblings.contains_key(page.as_str()) {
+                entry.note("Prerendered in pages/, which is not imported: write its `revalidate` here.");
+            }
+            table.entries.push(entry);
         }
         for source in siblings.keys().filter(|source| !seen.contains_key(&(**source).to_owned())) {
             if !INTERNAL.contains(source) {
-                table.left_out.push(format!("{source} is prerendered and not in app/: pages/ is not imported"));
+                table.left_out.push(format!("{source} is prerendered, and in no list of routes"));
             }
         }
         sort(&mut table.entries);
         table
+    }
+}
+
+/// A path with the base path; `/` is the base path itself.
+fn with_base(base: &str, route: &str) -> String {
+    match (base, route) {
+        ("", route) => route.to_owned(),
+        (base, "/") => base.to_owned(),
+        (base, route) => format!("{base}{route}"),
     }
 }
 
@@ -90,37 +107,33 @@ struct Row<'a> {
 }
 
 impl Row<'_> {
-    /// The path with the base path; `/` is the base path itself.
+    /// The path with the base path.
     fn path(&self) -> String {
-        let base = self.build.routes.base_path.as_str();
-        match (base, self.route) {
-            ("", route) => route.to_owned(),
-            (base, "/") => base.to_owned(),
-            (base, route) => format!("{base}{route}"),
-        }
+        with_base(&self.build.routes.base_path, self.route)
     }
 
-    /// The route; none for a page that is not kept.
-    fn entry(&self) -> Result<Option<Entry>, String> {
+    /// The route.
+    fn entry(&self) -> Entry {
         let on_demand = self.build.prerender.dynamic_routes.get(self.route);
+        let mut entry = Entry::new(self.path(), self.kind);
         let partial = self.built.iter().any(|(_, built)| built.is_partial())
             || on_demand.is_some_and(|route| route.rendering_mode.as_deref() == Some("PARTIALLY_STATIC"));
         if partial {
-            return Err(format!("{} is made for each visitor in part, so it cannot be kept as a whole", self.path()));
+            entry.note("It is made for each visitor in part, so it cannot be kept as a whole.");
         }
-        let mut entry = Entry::new(self.path(), self.kind);
-        if on_demand.is_some() || !self.built.is_empty() {
+        if !partial && (on_demand.is_some() || !self.built.is_empty()) {
             self.window(&mut entry);
             if is_dynamic(self.route) {
                 entry.closed = on_demand.is_some_and(|route| route.fallback == Fallback::Flag(false));
                 self.params(&mut entry);
             }
             self.answers(&mut entry);
-        } else if self.kind == Kind::Page {
-            return Ok(None);
+        } else {
+            // What a page serves matters where it is kept.
+            entry.kind = Kind::Handler;
         }
         self.function(&mut entry);
-        Ok(Some(entry))
+        entry
     }
 
     /// `revalidate` and `expire`: the shortest of what was built.
@@ -133,6 +146,8 @@ impl Row<'_> {
             return;
         };
         entry.revalidate = shortest;
+        // What was built saw no query, and Next.js keeps it under its path alone.
+        entry.ignores_query = entry.is_cached();
         if windows.iter().any(|window| *window != shortest) {
             entry.note("Its prerendered paths have windows of different lengths; this is the shortest.");
         }
@@ -265,7 +280,7 @@ fn header(built: &Prerendered, name: &str) -> String {
 }
 
 /// What Next.js adds to every application.
-const INTERNAL: [&str; 3] = ["/_not-found", "/_global-error", "/_error"];
+const INTERNAL: [&str; 7] = ["/_not-found", "/_global-error", "/_error", "/_app", "/_document", "/404", "/500"];
 
 /// The longest duration that the configuration takes: about a hundred years.
 const LONGEST: u64 = 36_525 * 24 * 60 * 60;

@@ -27,6 +27,7 @@ fn an_item_says_what_is_known() {
         methods: Some(vec!["GET", "POST"]),
         dynamic: Dynamic::Error,
         revalidate: Window::Seconds(60),
+        ignores_query: true,
         expire: Some(3600),
         params: Some(vec![vec![], vec![("x".to_owned(), Param::Many(vec!["a".to_owned(), "1".to_owned()]))]]),
         closed: true,
@@ -44,6 +45,7 @@ fn an_item_says_what_is_known() {
     dynamic: error
     revalidate: 60
     expire: 3600
+    query: ignore
     fetch_cache: force-cache
     max_duration: 5
     runtime: nodejs

@@ -38,7 +38,9 @@ fn the_base_path_stands_before_every_path() {
     });
     let table = table(&[("/page", "/"), ("/(g)/a/route", "/a"), ("/b/page", "/b")], &manifests);
     let paths: Vec<&str> = table.entries.iter().map(|entry| entry.path.as_str()).collect();
-    assert_eq!(paths, ["/base", "/base/a"]);
+    // A page that is not kept is there as well: a broader route must not keep it.
+    assert_eq!(paths, ["/base", "/base/a", "/base/b"]);
+    assert!(!table.entries[2].is_cached());
     assert_eq!(table.paths, ["/base/a", "/base/b", "/base"]);
 }
 
@@ -118,10 +120,36 @@ fn what_cannot_be_a_route_is_named() {
         ("/_not-found/page", "/_not-found"),
     ];
     let table = table(&paths, &manifests);
-    assert!(table.entries.is_empty(), "{:?}", table.entries);
+    let dynamic: Vec<&str> = table.entries.iter().map(|entry| entry.path.as_str()).collect();
+    assert_eq!(dynamic, ["/half", "/shown"]);
+    assert!(table.entries.iter().all(|entry| !entry.is_cached()), "{:?}", table.entries);
+    assert!(table.entries[0].notes[0].starts_with("It is made for each visitor in part"));
     let starts: Vec<&str> = table.left_out.iter().filter_map(|reason| reason.split(' ').next()).collect();
-    assert_eq!(starts, ["/feed/(..)photo/page", "/half", "/old"]);
+    assert_eq!(starts, ["/feed/(..)photo/page", "/old"]);
     assert_eq!(table.paths, ["/shown", "/half"]);
+}
+
+/// What is in `pages/` is in no list of `app/`, and would fall to a broader route that keeps its answers.
+#[test]
+fn pages_of_the_older_router_are_routes_that_keep_nothing() {
+    let manifests = serde_json::json!({
+        "routes": {
+            "basePath": "/base",
+            "staticRoutes": [{ "page": "/legacy" }, { "page": "/built" }, { "page": "/a" }, { "page": "/_app" }],
+            "dynamicRoutes": [{ "page": "/[slug]" }],
+        },
+        "prerender": { "routes": {
+            "/built": { "initialRevalidateSeconds": 5 },
+            "/one": { "initialRevalidateSeconds": 60, "srcRoute": "/[slug]" },
+        } },
+    });
+    let table = table(&[("/a/route", "/a"), ("/[slug]/page", "/[slug]")], &manifests);
+    let found: Vec<(&str, bool, usize)> =
+        table.entries.iter().map(|entry| (entry.path.as_str(), entry.is_cached(), entry.notes.len())).collect();
+    let expected =
+        [("/base/a", false, 0), ("/base/built", false, 1), ("/base/legacy", false, 0), ("/base/[slug]", true, 0)];
+    assert_eq!(found, expected);
+    assert!(table.entries[3].ignores_query, "Next.js keeps it under its path alone");
 }
 
 #[test]
