@@ -57,7 +57,7 @@ impl PartialEq for Wanted {
         match (self, other) {
             (Wanted::Something(one), Wanted::Something(other)) => one == other,
             (Wanted::Match(one, _), Wanted::Match(other, _)) => one == other,
-            (Wanted::Something(_) | Wanted::Match(..), _) => false,
+            (Wanted::Something(_), Wanted::Match(..)) | (Wanted::Match(..), Wanted::Something(_)) => false,
         }
     }
 }

@@ -48,7 +48,7 @@ impl Template {
     pub fn fixed(&self) -> Option<&str> {
         match self.0.as_slice() {
             [Part::Text(text)] => Some(text),
-            _ => None,
+            [Part::Name(_)] | [] | [_, _, ..] => None,
         }
     }
 
