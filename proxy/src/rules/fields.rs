@@ -2,8 +2,7 @@
 
 use evergate_cache::Fields;
 use http::header::{
-    CONTENT_ENCODING, CONTENT_LANGUAGE, CONTENT_TYPE, LAST_MODIFIED, PROXY_AUTHENTICATE, SET_COOKIE, VARY,
-    WWW_AUTHENTICATE,
+    CONTENT_ENCODING, CONTENT_LANGUAGE, CONTENT_TYPE, PROXY_AUTHENTICATE, SET_COOKIE, VARY, WWW_AUTHENTICATE,
 };
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 
@@ -67,8 +66,8 @@ enum Change {
 const ADDED: [HeaderName; 4] = [SET_COOKIE, VARY, WWW_AUTHENTICATE, PROXY_AUTHENTICATE];
 
 /// Fields that describe a body, of which a 304 has none (RFC 9110 section 15.4.5).
-const OF_THE_BODY: [HeaderName; 5] =
-    [CONTENT_TYPE, CONTENT_LANGUAGE, CONTENT_ENCODING, LAST_MODIFIED, HeaderName::from_static("content-disposition")];
+const OF_THE_BODY: [HeaderName; 4] =
+    [CONTENT_TYPE, CONTENT_LANGUAGE, CONTENT_ENCODING, HeaderName::from_static("content-disposition")];
 
 /// Fields of the connection (RFC 9110 section 7.6.1), and of the message's own form.
 const OF_THE_MESSAGE: [&str; 10] = [
@@ -102,6 +101,10 @@ const OF_THE_REQUEST: [&str; 11] = [
 /// Fields of answers that say how the bytes came to be what they are, which only the gateway and the handler know.
 const OF_THE_RESPONSE: [&str; 5] = ["age", "date", "content-encoding", "content-range", "via"];
 
+/// What visitors come back with in conditions and ranges. These are answered by what is stored or by the handler, and neither
+/// knows what a rule has said. It may be withheld.
+const VALIDATORS: [&str; 3] = ["etag", "last-modified", "accept-ranges"];
+
 /// What the gateway says of itself. It may be withheld, but nobody else says it.
 const OF_THE_GATEWAY: [&str; 2] = ["cache-status", "x-cache"];
 
@@ -115,7 +118,9 @@ pub fn may(verb: Verb, name: &HeaderName, direction: Direction) -> bool {
         (Direction::Request, Verb::Write | Verb::Remove) => {
             !OF_THE_REQUEST.contains(&text) && !for_the_gateway_alone(name)
         }
-        (Direction::Response, Verb::Write) => !OF_THE_RESPONSE.contains(&text) && !OF_THE_GATEWAY.contains(&text),
+        (Direction::Response, Verb::Write) => {
+            !OF_THE_RESPONSE.contains(&text) && !OF_THE_GATEWAY.contains(&text) && !VALIDATORS.contains(&text)
+        }
         (Direction::Response, Verb::Remove) => !OF_THE_RESPONSE.contains(&text),
     }
 }

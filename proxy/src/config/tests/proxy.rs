@@ -174,6 +174,19 @@ const BROKEN: &[Broken] = &[
     ),
     ("response_headers: { set: { Connection: close } }", ".response_headers.set.Connection", "`Connection`", WRITTEN),
     ("response_headers: { set: { x-cache: HIT } }", ".response_headers.set.x-cache", "`x-cache`", WRITTEN),
+    ("response_headers: { set: { ETag: '\"v1\"' } }", ".response_headers.set.ETag", "`ETag`", WRITTEN),
+    (
+        "response_headers: { append: { last-modified: now } }",
+        ".response_headers.append.last-modified",
+        "`last-modified`",
+        WRITTEN,
+    ),
+    (
+        "matcher: /a, respond: { headers: { accept-ranges: none } }",
+        ".respond.headers.accept-ranges",
+        "`accept-ranges`",
+        WRITTEN,
+    ),
     ("response_headers: { remove: [age] }", ".response_headers.remove[0]", "`age`", WRITTEN),
     (
         "response_headers: { remove: x-a }",
