@@ -13,12 +13,13 @@ use http::{Method, StatusCode};
 use pingora_http::ResponseHeader;
 
 use crate::admission::{origin_key, site};
-use crate::fetch::answer::{Received, received, tell_vary};
+use crate::fetch::answer::{Received, received};
 use crate::forwarded::seen_fields;
 use crate::gateway::Gateway;
 use crate::outcome::PassReason;
 use crate::passage::Passage;
 use crate::request::Request;
+use crate::rules::FieldLines;
 use crate::snapshot::RouteKind;
 use crate::target::Target;
 pub use part::PassingPart;
@@ -94,7 +95,7 @@ impl Answer<'_> {
         let Received { head: said, dating, .. } = received(response, now.wall).ok()?;
         let mut head = said.clone();
         if head.fields.contains(&VARY) && !route.codings.is_empty() {
-            tell_vary(&mut head, &[ACCEPT_ENCODING]);
+            head.fields.tell_vary(&[ACCEPT_ENCODING]);
         }
         let (key, site, fields) = (self.key()?, self.site()?, seen_fields(&request.headers));
         let looked_up = Asked { key: &key, request: &fields, policy, demands: &Demands::default() };

@@ -30,8 +30,9 @@ use crate::gateway::Gateway;
 use crate::handler_request::HandlerRequest;
 use crate::metrics::{Revalidation, UpstreamResult};
 use crate::request::Request;
+use crate::rules::FieldLines;
 use crate::snapshot::{Route, Snapshot};
-use answer::{received, tell_vary};
+use answer::received;
 pub use listing::{ListingError, list};
 use origin::Asker;
 use window::Windowed;
@@ -243,7 +244,7 @@ impl Fetch {
         if self.route.codings.is_empty() || !may_be_coded(head, self.route.coded_from) {
             return Recoding::Never;
         }
-        tell_vary(head, &[ACCEPT_ENCODING]);
+        head.fields.tell_vary(&[ACCEPT_ENCODING]);
         Recoding::WhenAsked
     }
 

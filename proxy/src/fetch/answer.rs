@@ -11,7 +11,6 @@ use http::{HeaderName, HeaderValue, StatusCode};
 use pingora_http::ResponseHeader;
 
 use crate::failure::Failure;
-use crate::request::lists;
 use crate::respond::date;
 use crate::tags::{TAG_FIELDS, sent};
 
@@ -101,19 +100,6 @@ pub fn received(header: &ResponseHeader, now: SystemTime) -> Result<Received, Fa
     let bodiless = status == StatusCode::NO_CONTENT || status == StatusCode::NOT_MODIFIED;
     let ends_by_itself = bodiless || chunked || fields.contains(&CONTENT_LENGTH);
     Ok(Received { head: ResponseHead { status, fields }, ends_by_itself, dating, tags: sent(&header.headers) })
-}
-
-/// Adds to `Vary` what the gateway splits the page by, where the handler does not say it: a cache in front would otherwise give
-/// one visitor's variant to all (RFC 9110 section 12.5.5).
-pub(crate) fn tell_vary(head: &mut ResponseHead, names: &[HeaderName]) {
-    let said =
-        |name: &HeaderName| head.fields.get_all(&VARY).any(|line| lists(line.as_bytes(), name.as_str().as_bytes()));
-    let missing: Vec<&str> = names.iter().filter(|name| !said(name)).map(HeaderName::as_str).collect();
-    if let Ok(value) = HeaderValue::from_str(&missing.join(", "))
-        && !missing.is_empty()
-    {
-        head.fields.append(VARY, value);
-    }
 }
 
 /// Checks what decides how a handler's answer is understood: a head within its limit, and a body that comes either in chunks,

@@ -11,12 +11,12 @@ use evergate_cache::{
 use http::header::{ACCEPT_ENCODING, IF_MODIFIED_SINCE, IF_NONE_MATCH, VARY, VIA};
 use http::{HeaderMap, HeaderValue, StatusCode};
 
-use super::answer::tell_vary;
 use super::{Answered, Errand, Fetch};
 use crate::admission::Selected;
 use crate::failure::Failure;
 use crate::metrics::Revalidation;
 use crate::request::Protocol;
+use crate::rules::FieldLines;
 
 /// Whose request the handler is asked with.
 pub(super) struct Asker {
@@ -123,7 +123,7 @@ impl Asker {
                     terms.tags = fetch.tags(&tags);
                 }
                 if head.fields.contains(&VARY) && terms.recoding == Recoding::WhenAsked {
-                    tell_vary(&mut head, &[ACCEPT_ENCODING]);
+                    head.fields.tell_vary(&[ACCEPT_ENCODING]);
                 }
                 fill.renew(&ours(head), now, terms);
                 answering.release(&fetch.gateway).await;

@@ -12,12 +12,12 @@ use http::header::{ACCEPT_ENCODING, CONTENT_TYPE, VARY};
 use http::{HeaderValue, StatusCode};
 use tokio::time::timeout_at;
 
-use super::answer::tell_vary;
 use super::{Answered, Fetch, MAX_ERROR_BODY};
 use crate::config::Kind;
 use crate::failure::{ErrorAnswer, Failure, Refusal};
 use crate::forwarded::RSC;
 use crate::metrics::Revalidation;
+use crate::rules::FieldLines;
 
 /// A route's windows as a judge.
 pub(super) struct Windowed(pub(super) Windows);
@@ -62,7 +62,7 @@ impl Windowed {
         let recoding = fetch.recoding(&mut head);
         let arrival = Arrival::of(&head, fetch.route.heed, now);
         let initial_age = self.age_on_arrival(&head, arrival);
-        tell_vary(&mut head, &fetch.route.tell_vary);
+        head.fields.tell_vary(&fetch.route.tell_vary);
         let (tags, making) = (fetch.tags(&tags), fetch.making.clone());
         let terms = Terms { initial_age, groups, tags, recoding, dating, arrival, making, ..Terms::default() };
         match fill.begin(head, now, terms) {
@@ -93,9 +93,9 @@ impl Windowed {
         }
         let recoding = old.recoding_with(&merged);
         if head.fields.contains(&VARY) {
-            tell_vary(&mut head, &fetch.route.tell_vary);
+            head.fields.tell_vary(&fetch.route.tell_vary);
             if recoding == evergate_cache::Recoding::WhenAsked {
-                tell_vary(&mut head, &[ACCEPT_ENCODING]);
+                head.fields.tell_vary(&[ACCEPT_ENCODING]);
             }
         }
         let groups = fetch.groups(&merged);

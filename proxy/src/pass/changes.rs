@@ -17,8 +17,8 @@ pub(super) fn make(request: &mut RequestHeader, ruled: &Ruled) {
 }
 
 impl FieldLines for RequestHeader {
-    fn has(&self, name: &HeaderName, value: &HeaderValue) -> bool {
-        self.headers.get_all(name).iter().any(|known| known == value)
+    fn all<'l>(&'l self, name: &'l HeaderName) -> impl Iterator<Item = &'l HeaderValue> {
+        self.headers.get_all(name).iter()
     }
 
     fn take_away(&mut self, name: &HeaderName) {
@@ -32,8 +32,8 @@ impl FieldLines for RequestHeader {
 }
 
 impl FieldLines for ResponseHeader {
-    fn has(&self, name: &HeaderName, value: &HeaderValue) -> bool {
-        self.headers.get_all(name).iter().any(|known| known == value)
+    fn all<'l>(&'l self, name: &'l HeaderName) -> impl Iterator<Item = &'l HeaderValue> {
+        self.headers.get_all(name).iter()
     }
 
     fn take_away(&mut self, name: &HeaderName) {

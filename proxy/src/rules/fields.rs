@@ -9,6 +9,7 @@ use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use super::captured::Captured;
 use super::template::Template;
 use crate::forwarded::for_the_gateway_alone;
+use crate::request::lists;
 
 /// Which message fields are changed of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -45,14 +46,28 @@ pub struct Changes(Vec<Change>);
 
 /// A message's fields, in one of the shapes that they come in.
 pub trait FieldLines {
-    /// Whether there is a line of this name with this value.
-    fn has(&self, name: &HeaderName, value: &HeaderValue) -> bool;
+    /// The values of the lines of this name.
+    fn all<'l>(&'l self, name: &'l HeaderName) -> impl Iterator<Item = &'l HeaderValue>;
 
     /// Takes away every line of this name.
     fn take_away(&mut self, name: &HeaderName);
 
     /// Adds a line.
     fn add(&mut self, name: &HeaderName, value: &HeaderValue);
+
+    /// Adds to `Vary` what an answer depends on, where it does not say so: a cache in front would otherwise give one visitor's
+    /// answer to all (RFC 9110 section 12.5.5).
+    fn tell_vary(&mut self, names: &[HeaderName]) {
+        let said = |name: &HeaderName| {
+            self.all(&VARY).any(|line| lists(line.as_bytes(), name.as_str().as_bytes()) || lists(line.as_bytes(), b"*"))
+        };
+        let missing: Vec<&str> = names.iter().filter(|name| !said(name)).map(HeaderName::as_str).collect();
+        if let Ok(value) = HeaderValue::from_str(&missing.join(", "))
+            && !missing.is_empty()
+        {
+            self.add(&VARY, &value);
+        }
+    }
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -211,15 +226,15 @@ impl Change {
                 lines.add(name, value);
             }
             // A list that names the same twice says nothing more.
-            Change::Append(name, value) if *name == VARY && lines.has(name, value) => {}
+            Change::Append(name, value) if *name == VARY && lines.all(name).any(|known| known == value) => {}
             Change::Append(name, value) => lines.add(name, value),
         }
     }
 }
 
 impl FieldLines for Fields {
-    fn has(&self, name: &HeaderName, value: &HeaderValue) -> bool {
-        self.get_all(name).any(|known| known == value)
+    fn all<'l>(&'l self, name: &'l HeaderName) -> impl Iterator<Item = &'l HeaderValue> {
+        self.get_all(name)
     }
 
     fn take_away(&mut self, name: &HeaderName) {
@@ -232,8 +247,8 @@ impl FieldLines for Fields {
 }
 
 impl FieldLines for HeaderMap {
-    fn has(&self, name: &HeaderName, value: &HeaderValue) -> bool {
-        self.get_all(name).iter().any(|known| known == value)
+    fn all<'l>(&'l self, name: &'l HeaderName) -> impl Iterator<Item = &'l HeaderValue> {
+        self.get_all(name).iter()
     }
 
     fn take_away(&mut self, name: &HeaderName) {
