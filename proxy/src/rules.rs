@@ -172,19 +172,20 @@ impl Rules {
     fn try_judge(&self, subject: &Subject<'_>, power: Power, judgement: &mut Judgement) -> Result<(), Failed> {
         let forms = Forms::new(subject.path);
         let mut rewrites = 0;
+        let mut read = Vec::new();
         for rule in self.list.iter() {
             let going_on = power == Power::Full && judgement.end.is_none();
-            if !going_on && rule.response.is_empty() {
+            if rule.response.is_empty() && !(going_on && rule.changes_requests()) {
                 continue;
             }
             let rewritten = judgement.target.as_deref().filter(|_| matches!(rule.action, Action::Rewrite(_)));
             let (captured, query) = match rewritten {
-                None => (rule.matcher.captures(subject, &forms)?, subject.query),
+                None => (rule.matcher.captures(subject, &forms, &mut read)?, subject.query),
                 Some(target) => {
                     let (path, query) =
                         target.split_once('?').map_or((target, None), |(path, query)| (path, Some(query)));
                     let now = Subject { path, query, ..*subject };
-                    (rule.matcher.captures(&now, &Forms::new(path))?, query)
+                    (rule.matcher.captures(&now, &Forms::new(path), &mut read)?, query)
                 }
             };
             let Some(captured) = captured else { continue };
@@ -209,7 +210,15 @@ impl Rules {
                 Action::Respond(answer) => judgement.end = Some(answer.render(&captured)),
             }
         }
+        judgement.response.vary(read);
         Ok(())
+    }
+}
+
+impl Rule {
+    /// Whether it does something to requests.
+    fn changes_requests(&self) -> bool {
+        self.action != Action::GoOn || !self.request.is_empty()
     }
 }
 

@@ -2,6 +2,7 @@
 //! each subject.
 
 mod answers;
+mod caches;
 mod fields;
 mod requests;
 mod rewrites;

@@ -85,6 +85,15 @@ impl Condition {
         Ok(Condition { what, wanted: Wanted::Match(expression.to_owned(), engine) })
     }
 
+    /// The field of the request that it reads. What the URL says, every cache knows it by.
+    pub(super) fn field(&self) -> Option<HeaderName> {
+        match &self.what {
+            What::Header(name) => Some(name.clone()),
+            What::Cookie(_) => Some(COOKIE),
+            What::Query(_) | What::Host => None,
+        }
+    }
+
     /// The names under which it captures.
     pub(super) fn names(&self) -> Vec<&str> {
         match &self.wanted {

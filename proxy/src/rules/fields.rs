@@ -75,6 +75,7 @@ enum Change {
     Remove(HeaderName),
     Set(HeaderName, HeaderValue),
     Append(HeaderName, HeaderValue),
+    Vary(Vec<HeaderName>),
 }
 
 /// Fields of which a message may have several that mean different things: a rule's stand beside the handler's, as in Next.js.
@@ -181,10 +182,20 @@ impl Changes {
         self.0.is_empty()
     }
 
+    /// Tells with the answer what it depends on, whatever else becomes of its `Vary`.
+    pub(super) fn vary(&mut self, mut names: Vec<HeaderName>) {
+        names.sort_unstable_by(|one, other| one.as_str().cmp(other.as_str()));
+        names.dedup();
+        if !names.is_empty() {
+            self.0.push(Change::Vary(names));
+        }
+    }
+
     /// Whether something is done to fields of this name.
     pub fn concern(&self, wanted: &HeaderName) -> bool {
         self.0.iter().any(|change| match change {
             Change::Remove(name) | Change::Set(name, _) | Change::Append(name, _) => name == wanted,
+            Change::Vary(_) => *wanted == VARY,
         })
     }
 
@@ -199,7 +210,7 @@ impl Changes {
     pub fn apply_to_answer(&self, lines: &mut impl FieldLines, status: StatusCode) {
         for change in &self.0 {
             let written = match change {
-                Change::Remove(_) => None,
+                Change::Remove(_) | Change::Vary(_) => None,
                 Change::Set(name, _) | Change::Append(name, _) => Some(name),
             };
             if status != StatusCode::NOT_MODIFIED || written.is_none_or(|name| !OF_THE_BODY.contains(name)) {
@@ -212,7 +223,7 @@ impl Changes {
     pub fn decided(&self) -> impl Iterator<Item = &HeaderName> {
         self.0.iter().filter_map(|change| match change {
             Change::Remove(name) | Change::Set(name, _) => Some(name),
-            Change::Append(..) => None,
+            Change::Append(..) | Change::Vary(_) => None,
         })
     }
 }
@@ -228,6 +239,7 @@ impl Change {
             // A list that names the same twice says nothing more.
             Change::Append(name, value) if *name == VARY && lines.all(name).any(|known| known == value) => {}
             Change::Append(name, value) => lines.add(name, value),
+            Change::Vary(names) => lines.tell_vary(names),
         }
     }
 }

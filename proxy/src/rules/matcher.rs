@@ -2,6 +2,8 @@
 
 use std::borrow::Cow;
 
+use http::HeaderName;
+
 use super::captured::Captured;
 use super::condition::{Condition, Subject};
 use super::engine::Undecided;
@@ -81,44 +83,85 @@ impl Matcher {
         self.0.is_empty() || self.0.iter().any(everything)
     }
 
-    /// What is captured, when it fits.
+    /// What is captured, when it fits. The fields of the request on which that depends are added to `read`: the same ones for
+    /// everybody who asks for this URL, so that caches learn of them with whichever answer.
     ///
     /// # Errors
     ///
     /// [`Undecided`] when it would take too long to say.
-    pub(super) fn captures(&self, subject: &Subject<'_>, forms: &Forms<'_>) -> Result<Option<Captured>, Undecided> {
+    pub(super) fn captures(
+        &self,
+        subject: &Subject<'_>,
+        forms: &Forms<'_>,
+        read: &mut Vec<HeaderName>,
+    ) -> Result<Option<Captured>, Undecided> {
         if self.0.is_empty() {
             return Ok(Some(Captured::default()));
         }
+        let mut found = None;
         for alternative in &self.0 {
-            if let Some(captured) = alternative.captures(subject, forms)? {
-                return Ok(Some(captured));
+            match alternative.audience(subject, forms)? {
+                Audience::Nobody => {}
+                Audience::Everybody(captured) => return Ok(found.or(Some(captured))),
+                Audience::Some(names, captured) => {
+                    read.extend(names);
+                    found = found.or(captured);
+                }
             }
         }
-        Ok(None)
+        Ok(found)
     }
 }
 
+/// Whom an alternative is about, of those who ask for one URL.
+enum Audience {
+    Nobody,
+    Everybody(Captured),
+    /// Those whose fields of these names say so, and what is captured if this request's do.
+    Some(Vec<HeaderName>, Option<Captured>),
+}
+
 impl Alternative {
-    fn captures(&self, subject: &Subject<'_>, forms: &Forms<'_>) -> Result<Option<Captured>, Undecided> {
+    fn audience(&self, subject: &Subject<'_>, forms: &Forms<'_>) -> Result<Audience, Undecided> {
         let mut captured = match &self.source {
             None => Captured::default(),
             Some(pattern) => match forms.captures(pattern)? {
                 Some(captured) => captured,
-                None => return Ok(None),
+                None => return Ok(Audience::Nobody),
             },
         };
-        for condition in &self.has {
-            if !condition.holds(subject, &mut captured)? {
-                return Ok(None);
+        let names: Vec<HeaderName> = self.has.iter().chain(&self.missing).filter_map(Condition::field).collect();
+        // What the URL rules out, it rules out for everybody.
+        let of_url = |condition: &Condition| condition.field().is_none();
+        if !names.is_empty() && !self.hold(of_url, subject, &mut Captured::default())? {
+            return Ok(Audience::Nobody);
+        }
+        let held = self.hold(|_| true, subject, &mut captured)?;
+        Ok(match (names.is_empty(), held) {
+            (true, false) => Audience::Nobody,
+            (true, true) => Audience::Everybody(captured),
+            (false, _) => Audience::Some(names, held.then_some(captured)),
+        })
+    }
+
+    /// Whether the conditions of a sort hold; what they capture is added.
+    fn hold(
+        &self,
+        of_the_sort: impl Fn(&Condition) -> bool,
+        subject: &Subject<'_>,
+        captured: &mut Captured,
+    ) -> Result<bool, Undecided> {
+        for condition in self.has.iter().filter(|condition| of_the_sort(condition)) {
+            if !condition.holds(subject, captured)? {
+                return Ok(false);
             }
         }
-        for condition in &self.missing {
+        for condition in self.missing.iter().filter(|condition| of_the_sort(condition)) {
             if condition.holds(subject, &mut Captured::default())? {
-                return Ok(None);
+                return Ok(false);
             }
         }
-        Ok(Some(captured))
+        Ok(true)
     }
 }
 

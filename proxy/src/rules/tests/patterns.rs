@@ -13,7 +13,7 @@ fn captured(pattern: &str, case: Case, path: &str) -> Option<String> {
     let pattern = PathPattern::compile(pattern, case).unwrap_or_else(|error| panic!("{pattern}: {error}"));
     let matcher = Matcher::new(vec![Alternative { source: Some(pattern), ..Alternative::default() }]);
     let subject = Subject { path, query: None, host: None, headers: &http::HeaderMap::new() };
-    let captured: Captured = matcher.captures(&subject, &Forms::new(path)).unwrap()?;
+    let captured: Captured = matcher.captures(&subject, &Forms::new(path), &mut Vec::new()).unwrap()?;
     let shown = |(name, value): (&str, &Value)| format!("{name}={}", value.in_path().join("|"));
     Some(captured.iter().map(shown).collect::<Vec<_>>().join(" "))
 }

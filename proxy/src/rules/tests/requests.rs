@@ -264,6 +264,67 @@ fn conditions_capture_what_they_match() {
     assert_eq!(fields.get(&HeaderName::from_static("x-ann")), Some(&HeaderValue::from_static("7, 8 at acme.com")));
 }
 
+/// What an answer is said to depend on.
+fn vary(judgement: &Judgement) -> Option<String> {
+    let mut fields = Fields::default();
+    judgement.response.apply_to_answer(&mut fields, StatusCode::OK);
+    fields.get(&VARY).map(|value| value.to_str().unwrap().to_owned())
+}
+
+#[test]
+fn answers_depend_on_what_conditions_read() {
+    let header = |name| Condition::there(What::Header(HeaderName::from_static(name)));
+    let cookie = || Condition::there(What::Cookie("a".to_owned()));
+    let query = || Condition::there(What::Query("q".to_owned()));
+    let one = |source: &str, has, missing| Alternative {
+        source: Some(PathPattern::compile(source, Case::Sensitive).unwrap()),
+        has,
+        missing,
+    };
+    let cases = [
+        (vec![one("/a", vec![header("x-b"), cookie(), cookie()], vec![header("x-a")])], Some("cookie, x-a, x-b")),
+        (vec![one("/b", vec![cookie()], vec![])], None),
+        (vec![one("/a", vec![query()], vec![])], None),
+        // Without the parameter nobody gets further.
+        (vec![one("/a", vec![cookie(), query()], vec![])], None),
+        (vec![one("/a", vec![cookie()], vec![query()])], Some("cookie")),
+        // Whoever is let in by one alternative is told what would have let in others.
+        (vec![one("/a", vec![header("x-here")], vec![]), one("/a", vec![cookie()], vec![])], Some("cookie, x-here")),
+        // What is about everybody comes before what is about some.
+        (vec![one("/a", vec![], vec![]), one("/a", vec![cookie()], vec![])], None),
+    ];
+    let mut headers = HeaderMap::new();
+    headers.insert("x-here", HeaderValue::from_static("1"));
+    for (alternatives, expected) in cases {
+        let matcher = || Matcher::new(alternatives.clone());
+        let request = FieldRules { set: lines(&matcher(), &[("x-late", "1")]), ..FieldRules::default() };
+        let rules = [
+            sets(matcher(), "x-set", "1"),
+            redirect_of(matcher(), "/to"),
+            rewrite_of(matcher(), "/to"),
+            Rule { matcher: matcher(), request, ..Rule::default() },
+        ];
+        for rule in rules {
+            let judgement = judge_with(vec![rule.clone()], "/a", &headers, Power::Full);
+            assert_eq!(vary(&judgement).as_deref(), expected, "{rule:?}");
+            let only_fields = judge_with(vec![rule.clone()], "/a", &headers, Power::AnswersFields);
+            let expected = expected.filter(|_| !rule.response.is_empty());
+            assert_eq!(vary(&only_fields).as_deref(), expected, "{rule:?}");
+        }
+        let idle = Rule { matcher: matcher(), ..Rule::default() };
+        assert_eq!(vary(&judge_with(vec![idle], "/a", &headers, Power::Full)), None);
+    }
+}
+
+#[test]
+fn rewritten_targets_count_too() {
+    let has = vec![Condition::there(What::Cookie("a".to_owned()))];
+    let source = Some(PathPattern::compile("/b", Case::Sensitive).unwrap());
+    let conditional = rewrite_of(Matcher::new(vec![Alternative { source, has, missing: Vec::new() }]), "/c");
+    assert_eq!(vary(&judge(vec![rewrite("/a", "/b"), conditional.clone()], "/a")).as_deref(), Some("cookie"));
+    assert_eq!(vary(&judge(vec![conditional], "/a")), None);
+}
+
 #[test]
 fn fields_are_changed_as_the_handlers_answer_comes() {
     let everything = Matcher::default();

@@ -98,7 +98,8 @@ fn applies(matcher: Matcher, asked: &Asked) -> bool {
         ..FieldRules::default()
     };
     let rules = Rules::new(vec![Rule { matcher, response, ..Rule::default() }]);
-    !rules.judge(&asked.subject(), Power::Full).response.is_empty()
+    let judgement = rules.judge(&asked.subject(), Power::Full);
+    judgement.response.concern(&HeaderName::from_static("x-hit"))
 }
 
 /// A captured value as Next.js tells it: decoded.
