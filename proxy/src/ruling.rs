@@ -4,8 +4,8 @@
 use std::borrow::Cow;
 use std::time::SystemTime;
 
-use evergate_cache::Fields;
-use http::header::{CACHE_CONTROL, CONTENT_TYPE, DATE, LOCATION};
+use evergate_cache::{CDN_CACHE_CONTROL, Fields, SURROGATE_CONTROL};
+use http::header::{CACHE_CONTROL, CONTENT_TYPE, DATE, LOCATION, SET_COOKIE};
 use http::{HeaderName, HeaderValue, StatusCode};
 
 use crate::admission::{NotServed, canonical_location, site};
@@ -13,7 +13,7 @@ use crate::config::TrailingSlash;
 use crate::outcome::Answered;
 use crate::request::Request;
 use crate::respond::{NO_STORE, Notice, date};
-use crate::rules::{End, Failed, Judgement, Power, Ruled, Subject};
+use crate::rules::{Changes, End, Failed, Judgement, Power, Ruled, Subject};
 use crate::snapshot::Snapshot;
 use crate::target::Target;
 
@@ -45,7 +45,8 @@ impl<'r> Ruling<'r> {
         let subject =
             Subject { path: target.path(), query: target.query(), host: request.host(), headers: &request.headers };
         let Judgement { target, request: changed, response, end } = snapshot.rules.judge(&subject, power);
-        let changes = Ruled { request: changed, response };
+        let mut changes = Ruled { request: changed, response };
+        keep_private(&mut changes.response, end.as_ref());
         let mut request = Cow::Borrowed(request);
         if !changes.request.is_empty() {
             changes.change(&mut request.to_mut().headers);
@@ -56,6 +57,21 @@ impl<'r> Ruling<'r> {
             TrailingSlash::Redirect => without_trailing_slash(&target),
         });
         Ruling { request, target, end: end.map(|end| answer(end, now)), changes }
+    }
+}
+
+/// A cookie that a rule sets is for one visitor. Unless a rule says who may keep the answer, nobody may.
+fn keep_private(response: &mut Changes, end: Option<&End>) {
+    let said_in_answer = match end {
+        Some(End::Respond(_, lines, _)) => lines.iter().any(|(name, _)| *name == CACHE_CONTROL),
+        Some(End::Redirect(..) | End::Failed(_)) | None => false,
+    };
+    let said = said_in_answer || response.decided().any(|name| *name == CACHE_CONTROL);
+    if response.write(&SET_COOKIE) && !said {
+        response.set(CACHE_CONTROL, NO_STORE);
+        for targeted in [CDN_CACHE_CONTROL, SURROGATE_CONTROL] {
+            response.remove(targeted);
+        }
     }
 }
 

@@ -1,8 +1,8 @@
 //! Answers whose fields the rules change on their way to the visitor.
 
 use bytes::Bytes;
-use evergate_cache::ResponseHead;
-use http::header::CONTENT_LENGTH;
+use evergate_cache::{CDN_CACHE_CONTROL, ResponseHead};
+use http::header::{CACHE_CONTROL, CONTENT_LENGTH};
 use http::{HeaderName, HeaderValue};
 
 use super::{Framing, Gone, Head, Lines, Responder};
@@ -29,8 +29,12 @@ impl<'a, R: Responder> Amended<'a, R> {
         // The responder tells the length.
         fields.remove(&CONTENT_LENGTH);
         let mut scratch = String::new();
+        // Targeted fields count before `Cache-Control` (RFC 9213 section 2.2): the gateway's own would contradict the rule's.
+        let overruled = |name: &str| CDN_CACHE_CONTROL == *name && self.changes.concern(&CACHE_CONTROL);
         head.each_added(&mut scratch, |name, value| {
-            if let Ok(value) = HeaderValue::from_bytes(value) {
+            if let Ok(value) = HeaderValue::from_bytes(value)
+                && !overruled(name)
+            {
                 fields.append(HeaderName::from_static(name), value);
             }
         });

@@ -191,6 +191,24 @@ impl Changes {
         }
     }
 
+    /// Whether a rule adds a line of this name.
+    pub fn write(&self, wanted: &HeaderName) -> bool {
+        self.0.iter().any(|change| match change {
+            Change::Set(name, _) | Change::Append(name, _) => name == wanted,
+            Change::Remove(_) | Change::Vary(_) => false,
+        })
+    }
+
+    /// Lets a field say only this, whatever it is said to say.
+    pub fn set(&mut self, name: HeaderName, value: HeaderValue) {
+        self.0.push(Change::Set(name, value));
+    }
+
+    /// Takes a field away, whoever says it.
+    pub fn remove(&mut self, name: HeaderName) {
+        self.0.push(Change::Remove(name));
+    }
+
     /// Whether something is done to fields of this name.
     pub fn concern(&self, wanted: &HeaderName) -> bool {
         self.0.iter().any(|change| match change {
@@ -219,7 +237,7 @@ impl Changes {
         }
     }
 
-    /// The names of fields that no visitor has a say in any more.
+    /// The names of fields in which nobody but the rules has a say any more.
     pub fn decided(&self) -> impl Iterator<Item = &HeaderName> {
         self.0.iter().filter_map(|change| match change {
             Change::Remove(name) | Change::Set(name, _) => Some(name),

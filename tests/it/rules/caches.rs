@@ -1,6 +1,6 @@
 //! What caches in front are told of rules: on what an answer depends, and what must not be kept.
 
-use evergate_tests::{Client, Http2Client, Origin, Response};
+use evergate_tests::{Client, Gateway, Http2Client, Origin, Reply, Response};
 
 use super::{Lines, echo, start, visit, with_rules};
 
@@ -81,6 +81,91 @@ proxy:
         ] {
             let response = visit(&gateway, target, &[("cookie", "tier=gold")]).await;
             assert_eq!(vary(&response), expected, "{target}");
+        }
+    }
+}
+
+/// An origin that says nothing of caches, but under `/:kind/cdn`, behind a gateway with these rules.
+async fn silent(rules: &str) -> (Origin, Gateway) {
+    let origin = Origin::start().await;
+    origin.on("/*", |seen| {
+        let reply = Reply::ok("x").header("etag", "\"v1\"");
+        if seen.path().ends_with("/cdn") { reply.header("cdn-cache-control", "max-age=9") } else { reply }
+    });
+    let gateway = with_rules(&origin, rules).await;
+    (origin, gateway)
+}
+
+/// Checks the fields of a MISS, of a HIT and of a 304.
+async fn check(gateway: &Gateway, target: &str, cache_control: &str, cdn_cache_control: &str) {
+    for (lines, status) in [(&[][..], 200), (&[], 200), (&[("if-none-match", "\"v1\"")], 304)] {
+        let response = visit(gateway, target, lines).await;
+        assert_eq!(response.status, status, "{target}");
+        let what = format!("{target} {} {status}", response.x_cache());
+        assert_eq!(response.all("cache-control").join(", "), cache_control, "{what}");
+        assert_eq!(response.all("cdn-cache-control").join(", "), cdn_cache_control, "{what}");
+    }
+}
+
+const BROWSERS: &str = "public, max-age=0, must-revalidate";
+const CDNS: &str = "public, max-age=3600, stale-while-revalidate=3600";
+const NO_STORE: &str = "private, no-cache, no-store, max-age=0, must-revalidate";
+
+#[tokio::test]
+async fn what_a_rule_says_of_keeping_is_not_contradicted() {
+    let rules = r#"
+proxy:
+  - { matcher: ["/kept/private", "/kept/cdn", "/kept/both", "/kept/more"], response_headers: { set: { cache-control: "private, max-age=5" } } }
+  - { matcher: "/kept/both", response_headers: { set: { cdn-cache-control: max-age=7 } } }
+  - { matcher: "/kept/more", response_headers: { append: { cdn-cache-control: max-age=7 } } }
+  - { matcher: "/kept/appended", response_headers: { append: { cache-control: private } } }
+  - { matcher: "/kept/nothing", response_headers: { remove: [cache-control] } }
+  - { matcher: "/kept/cdns", response_headers: { set: { cdn-cache-control: max-age=7 } } }
+"#;
+    let (_origin, gateway) = silent(rules).await;
+    for (target, cache_control, cdn_cache_control) in [
+        ("/kept/a", BROWSERS, CDNS),
+        ("/kept/private", "private, max-age=5", ""),
+        // The handler's own word stays.
+        ("/kept/cdn", "private, max-age=5", "max-age=9"),
+        ("/kept/both", "private, max-age=5", "max-age=7"),
+        ("/kept/more", "private, max-age=5", "max-age=7"),
+        ("/kept/appended", &format!("{BROWSERS}, private"), ""),
+        ("/kept/nothing", "", ""),
+        ("/kept/cdns", BROWSERS, "max-age=7"),
+    ] {
+        check(&gateway, target, cache_control, cdn_cache_control).await;
+    }
+}
+
+#[tokio::test]
+async fn an_answer_with_a_cookie_of_a_rule_is_for_one_visitor() {
+    let rules = r#"
+proxy:
+  - { matcher: "/:kind/:page(a|cdn|said|moved|refused|appended)", response_headers: { set: { set-cookie: "seen=1" } } }
+  - { matcher: "/:kind/said", response_headers: { set: { cache-control: "public, max-age=5" } } }
+  - { matcher: "/:kind/appended", response_headers: { append: { cache-control: "no-transform" } } }
+  - { matcher: "/:kind/moved", redirect: { to: /new } }
+  - { matcher: "/:kind/refused", respond: { headers: { cache-control: "max-age=6" } } }
+"#;
+    let (_origin, gateway) = silent(rules).await;
+    check(&gateway, "/kept/a", NO_STORE, "").await;
+    check(&gateway, "/kept/cdn", NO_STORE, "").await;
+    check(&gateway, "/kept/said", "public, max-age=5", "").await;
+    check(&gateway, "/kept/appended", NO_STORE, "").await;
+    check(&gateway, "/kept/other", BROWSERS, CDNS).await;
+    for place in ["/theirs", "/live", "/none"] {
+        for (page, cache_control) in [
+            ("a", NO_STORE),
+            ("cdn", NO_STORE),
+            ("said", "public, max-age=5"),
+            ("moved", NO_STORE),
+            ("refused", "max-age=6"),
+        ] {
+            let response = visit(&gateway, &format!("{place}/{page}"), &[]).await;
+            assert_eq!(response.all("cache-control"), [cache_control], "{place}/{page}");
+            assert_eq!(response.all("cdn-cache-control"), [""; 0], "{place}/{page}");
+            assert_eq!(response.all("set-cookie"), ["seen=1"], "{place}/{page}");
         }
     }
 }
