@@ -12,7 +12,7 @@ mod tests;
 use http::{HeaderName, HeaderValue};
 
 use super::manifest::{Condition, HeaderLine, Headers, Redirect, Routes, Source};
-use super::yaml::{Place, Yaml, key, value};
+use super::yaml::{Place, Yaml, key, list, value};
 use crate::config;
 use outside::{Outside, outside_next};
 use rewrite::Rewriting;
@@ -145,13 +145,15 @@ impl Writer {
         }
         self.matcher(&rule.when, yaml);
         yaml.line(4, "response_headers:");
-        for (word, lines) in [("set", set), ("append", append)] {
-            if !lines.is_empty() {
-                yaml.line(6, &format!("{word}:"));
-                for line in lines {
-                    yaml.line(8, &format!("{}: {}", key(&line.key, Place::Block), value(&line.value, Place::Block)));
-                }
-            }
+        yaml.line(6, "set:");
+        for line in set {
+            yaml.line(8, &format!("{}: {}", key(&line.key, Place::Block), value(&line.value, Place::Block)));
+        }
+        if !append.is_empty() {
+            yaml.line(6, "append:");
+        }
+        for (name, values) in append {
+            yaml.line(8, &format!("{}: {}", key(name, Place::Block), list(&values)));
         }
     }
 
@@ -208,24 +210,20 @@ fn is_sendable(line: &HeaderLine) -> bool {
 }
 
 /// The lines that `set` may hold, where each name stands once: the last one of it. Of those that are never replaced but
-/// added (Next.js does so with these), the others are for `append`.
-fn once_each<'a>(lines: &[&'a HeaderLine]) -> (Vec<&'a HeaderLine>, Vec<&'a HeaderLine>) {
-    let (mut set, mut append): (Vec<&HeaderLine>, Vec<&HeaderLine>) = (Vec::new(), Vec::new());
+/// added (Next.js does so with these), the others are for `append`, by name.
+fn once_each<'a>(lines: &[&'a HeaderLine]) -> (Vec<&'a HeaderLine>, Vec<(&'a str, Vec<&'a str>)>) {
+    let (mut set, mut append): (Vec<&HeaderLine>, Vec<(&str, Vec<&str>)>) = (Vec::new(), Vec::new());
     for &line in lines {
-        match set.iter().position(|earlier| earlier.key.eq_ignore_ascii_case(&line.key)) {
+        let same = |name: &str| name.eq_ignore_ascii_case(&line.key);
+        match set.iter().position(|earlier| same(&earlier.key)) {
             None => set.push(line),
-            Some(_) if ADDED.iter().any(|name| line.key.eq_ignore_ascii_case(name)) => append.push(line),
+            Some(_) if ADDED.iter().any(|name| same(name)) => match append.iter_mut().find(|(name, _)| same(name)) {
+                Some((_, values)) => values.push(&line.value),
+                None => append.push((&line.key, vec![&line.value])),
+            },
             Some(at) => set[at] = line,
         }
     }
-    // In `append` a name stands once too; what is left over cannot be written as a mapping.
-    let mut names: Vec<String> = Vec::new();
-    append.retain(|line| {
-        let name = line.key.to_ascii_lowercase();
-        let first = !names.contains(&name);
-        names.push(name);
-        first
-    });
     (set, append)
 }
 

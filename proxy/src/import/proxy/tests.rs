@@ -89,7 +89,7 @@ proxy:
         X-A: \"2: \\\"$${B}\\\"\"
         Vary: x
       append:
-        vary: \"y\"
+        vary: [\"y\"]
   # Headers left to Next.js: /b: the condition `colour` is not known here.
 ";
     assert_eq!(written(json, &[]), expected);
@@ -159,4 +159,14 @@ fn what_the_configuration_refuses_is_left_to_next() {
     }
     assert!(text.contains("  - matcher: /c\n"), "{text}");
     assert_eq!(text.matches("- matcher").count(), 1, "{text}");
+}
+
+/// Of headers that are added and never replaced, every line counts.
+#[test]
+fn each_line_of_a_header_that_is_added_is_kept() {
+    let line = |value: &str| serde_json::json!({ "key": "Set-Cookie", "value": value });
+    let json =
+        serde_json::json!({ "headers": [{ "source": "/a", "headers": [line("a=1"), line("b=2"), line("c=3")] }] });
+    let text = written(json, &[]);
+    assert!(text.contains("        Set-Cookie: a=1\n      append:\n        Set-Cookie: [b=2, c=3]\n"), "{text}");
 }
