@@ -7,9 +7,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use evergate_cache::{Asked, Awaited, Lookup, Scheme, Waiter};
+use evergate_cache::{Asked, Awaited, DeclineReason, Lookup, Scheme, Waiter};
 use futures::stream::{self, Stream, StreamExt};
-use http::{HeaderMap, Method};
+use http::{HeaderMap, Method, StatusCode};
 use tokio::sync::mpsc::unbounded_channel;
 use tokio::sync::watch;
 use tokio::time::{Instant, interval, sleep, timeout_at};
@@ -24,13 +24,16 @@ use crate::metrics::Prerendering;
 use crate::request::{BodyPresence, Protocol, Request};
 use crate::ruling::Ruling;
 use crate::snapshot::{Route, RouteKind, Snapshot};
-use crate::target::Target;
+use crate::target::{Target, TargetError};
 
 /// How often it is told how far it has come.
 const PROGRESS: Duration = Duration::from_secs(1);
 
 /// How many failures of one run are told one by one.
 const TOLD_FAILURES: usize = 20;
+
+/// How soon a handler is asked again that is not there yet.
+const CONNECT_AGAIN: Duration = Duration::from_secs(1);
 
 /// How soon an upstream is asked again that could not list what there is, at most.
 const LIST_AGAIN: Duration = Duration::from_secs(10);
@@ -200,6 +203,7 @@ async fn render_all(
                 gateway.metrics.prerendered(&page.route.pattern, Prerendering::Rendered);
             }
             Ok(Some((page, Err(problem)))) => {
+                let problem = problem.to_string();
                 report.failed += 1;
                 gateway.metrics.prerendered(&page.route.pattern, Prerendering::Failed);
                 if report.failed <= TOLD_FAILURES {
@@ -211,18 +215,49 @@ async fn render_all(
     }
 }
 
-/// Sees to it that a page is there; otherwise why it is not.
-async fn render(gateway: &Arc<Gateway>, snapshot: &Arc<Snapshot>, page: &Page) -> Result<(), String> {
+/// Why a page is not there.
+#[derive(Debug, thiserror::Error)]
+enum Unrendered {
+    #[error(transparent)]
+    Target(#[from] TargetError),
+    #[error("a request for it is not answered from the cache")]
+    NotCached,
+    #[error("it belongs to the route {0}")]
+    OtherRoute(String),
+    #[error("the answer is not kept ({})", .0.as_str())]
+    NotKept(DeclineReason),
+    #[error("the answer is not kept (too-large)")]
+    TooLong,
+    #[error("the answer broke off")]
+    Cut,
+    #[error("the handler answered with {0}")]
+    Status(StatusCode),
+    #[error("{}", .0.explanation())]
+    Failed(Failure),
+}
+
+/// Sees to it that a page is there. A handler that is not there yet, because it starts together with the gateway, is asked again
+/// until the deadline drops this.
+async fn render(gateway: &Arc<Gateway>, snapshot: &Arc<Snapshot>, page: &Page) -> Result<(), Unrendered> {
+    loop {
+        match render_now(gateway, snapshot, page).await {
+            Err(Unrendered::Failed(Failure::Connect)) => sleep(CONNECT_AGAIN).await,
+            result => return result,
+        }
+    }
+}
+
+async fn render_now(gateway: &Arc<Gateway>, snapshot: &Arc<Snapshot>, page: &Page) -> Result<(), Unrendered> {
     let request = nobodys_request(&page.path, snapshot);
-    let target = Target::parse(&page.path).map_err(|error| error.to_string())?;
+    let target = Target::parse(&page.path)?;
     let now = gateway.clock.now();
     // Where rules lead is for visitors; what they make of the request the handler is to see here too.
     let request = Ruling::of(&request, &target, snapshot, now.wall).request;
     let Admission::Cached(selected) = admit(&request, &target, snapshot, now.wall) else {
-        return Err("a request for it is not answered from the cache".to_owned());
+        return Err(Unrendered::NotCached);
     };
     if !Arc::ptr_eq(selected.route, &page.route) {
-        return Err(format!("it belongs to the route {}", selected.route.pattern));
+        return Err(Unrendered::OtherRoute(selected.route.pattern.clone()));
     }
     let mut key = Vec::with_capacity(256);
     selected.key(request.scheme, snapshot).write(&mut key);
@@ -236,36 +271,27 @@ async fn render(gateway: &Arc<Gateway>, snapshot: &Arc<Snapshot>, page: &Page) -
             fetch::start(gateway, snapshot, fill, &selected, &request, Errand::Ahead);
             waiter
         }
-        Lookup::Pass(reason) => return Err(format!("the answer is not kept ({})", reason.as_str())),
+        Lookup::Pass(reason) => return Err(Unrendered::NotKept(reason)),
     };
     wait(waiter).await?;
-    match gateway.cache.glance(&asked, gateway.clock.now()) {
-        Ok(_) => Ok(()),
-        Err(_) => Err("the answer is not kept (too-large)".to_owned()),
-    }
+    gateway.cache.glance(&asked, gateway.clock.now()).map(drop).map_err(|_| Unrendered::TooLong)
 }
 
 /// Waits for a page until it is whole.
-async fn wait(mut waiter: Waiter<Failure>) -> Result<(), String> {
+async fn wait(mut waiter: Waiter<Failure>) -> Result<(), Unrendered> {
     loop {
         return match waiter.wait().await {
             Awaited::Interim(_) => continue,
             Awaited::Streaming(streaming, mut reader) => {
-                loop {
-                    match reader.next().await {
-                        Ok(Some(_)) => {}
-                        Ok(None) => break,
-                        Err(_) => return Err("the answer broke off".to_owned()),
-                    }
-                }
+                while reader.next().await.map_err(|_| Unrendered::Cut)?.is_some() {}
                 let status = streaming.head().status;
-                if status.is_success() { Ok(()) } else { Err(format!("the handler answered with {status}")) }
+                if status.is_success() { Ok(()) } else { Err(Unrendered::Status(status)) }
             }
             Awaited::Renewed(..) => Ok(()),
-            Awaited::Declined(reason) => Err(format!("the answer is not kept ({})", reason.as_str())),
-            Awaited::Failed(failure) => Err(failure.explanation()),
-            Awaited::Crowded => Err(Failure::Crowded.explanation()),
-            Awaited::Abandoned | Awaited::Unrelated | Awaited::Alone(..) => Err(Failure::Abandoned.explanation()),
+            Awaited::Declined(reason) => Err(Unrendered::NotKept(reason)),
+            Awaited::Failed(failure) => Err(Unrendered::Failed(failure)),
+            Awaited::Crowded => Err(Unrendered::Failed(Failure::Crowded)),
+            Awaited::Abandoned | Awaited::Unrelated | Awaited::Alone(..) => Err(Unrendered::Failed(Failure::Abandoned)),
         };
     }
 }

@@ -93,6 +93,21 @@ async fn the_start_waits_no_longer_than_the_deadline() {
     assert_eq!(origin.count("/items/a"), 1);
 }
 
+/// A handler that starts together with the gateway is waited for.
+#[tokio::test]
+async fn a_handler_that_is_not_there_yet_is_asked_again() {
+    let origin = Origin::start().await;
+    items(&origin);
+    origin.kill();
+    let route = "- { path: '/items/[slug]', params: [{ slug: a }] }";
+    let gateway = Gateway::start_unready(&Gateway::simple_config(&origin, route)).await;
+    gateway.wait_log(|line| line.contains("a fetch failed") && line.contains("connect")).await;
+    assert_eq!(get(gateway.admin(), "/readyz").await.status, 503);
+    origin.revive().await;
+    gateway.wait_log(|line| line == "ready").await;
+    assert_eq!(get(gateway.address(), "/items/a").await.x_cache(), "PRERENDER");
+}
+
 #[tokio::test]
 async fn failures_are_told_and_do_not_stop_the_start() {
     let origin = Origin::start().await;
