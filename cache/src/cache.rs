@@ -20,7 +20,7 @@ use crate::variance::Selecting;
 use crate::word::age_value;
 use crate::{
     Arrival, CacheKey, Coding, DeclineReason, Demands, Extent, FailureKind, Groups, Moment, Partial, Policy, Recoding,
-    Regime, ResponseHead, SOON, Sharing, StaleReason, Use, Variance, Variant,
+    Regime, ResponseHead, SOON, Sharing, StaleReason, Tags, Use, Variance, Variant,
 };
 
 /// The cache: pages in memory and the fills in flight. `F` is how a fill fails, in the words of whoever fetches.
@@ -137,6 +137,8 @@ pub struct PartTerms {
     pub initial_age: Duration,
     /// The groups with which it is forgotten.
     pub groups: Groups,
+    /// The tags with which it is forgotten.
+    pub tags: Tags,
     /// What [`Cache::invalidations`] said when the handler was asked.
     pub began: u64,
 }
@@ -339,7 +341,7 @@ impl<F: Clone> Cache<F> {
     /// dropped where the whole is kept already, and where anything was invalidated since the handler was asked: `began` is
     /// what [`Cache::invalidations`] said then.
     pub fn keep_part(&self, key: &[u8], head: ResponseHead, body: Bytes, received: Moment, part: PartTerms) {
-        let PartTerms { extent, variant, initial_age, groups, began } = part;
+        let PartTerms { extent, variant, initial_age, groups, tags, began } = part;
         // Noted before it is asked whether there was one: one that comes in between outdates what is kept here.
         let mark = self.shared.marks.now();
         if body.len() as u64 != extent.length || extent.length > self.shared.max_body {
@@ -348,7 +350,7 @@ impl<F: Clone> Cache<F> {
         let Ok(older) = self.part_in_place(key, &variant) else { return };
         let mut head = ResponseHead { status: StatusCode::OK, ..head };
         head.fields.remove(&CONTENT_RANGE);
-        let kept = Kept { groups, began: mark, ..Kept::default() };
+        let kept = Kept { groups, tags, began: mark, ..Kept::default() };
         let response = StoredResponse::new(head, body, received, None).with(initial_age, kept);
         // Put together before the lock is taken, because it may be long.
         let content = match Partial::new(response, extent).with(older.as_deref(), self.shared.max_body) {

@@ -50,14 +50,15 @@ impl Known {
 
     /// Whether a path in normal form is answered, by any of its spellings.
     pub fn admits(&self, path: &str) -> Admitted {
-        match (self.others, &*self.paths.load()) {
-            (Others::Answered, _) => Admitted::Yes,
-            (Others::NotFound, None) => Admitted::NotYet,
-            (Others::NotFound, Some(paths)) if paths.contains(path) => Admitted::Yes,
-            (Others::NotFound, Some(paths)) if path.contains('%') && paths.contains(&self.respelled(path)) => {
-                Admitted::Yes
-            }
-            (Others::NotFound, Some(_)) => Admitted::No,
+        match self.others {
+            Others::Answered => return Admitted::Yes,
+            Others::NotFound => {}
+        }
+        match &*self.paths.load() {
+            None => Admitted::NotYet,
+            Some(paths) if paths.contains(path) => Admitted::Yes,
+            Some(paths) if path.contains('%') && paths.contains(&self.respelled(path)) => Admitted::Yes,
+            Some(_) => Admitted::No,
         }
     }
 

@@ -1,6 +1,6 @@
 //! Tags of what is stored: implied by the path as in Next.js, the route's own, and those that the handler sends; `/explain` shows them.
 
-use evergate_tests::{Gate, Gateway, Origin, Reply, get, until};
+use evergate_tests::{Client, Gate, Gateway, Origin, Reply, get, until};
 
 async fn tags(gateway: &Gateway, target: &str) -> Vec<String> {
     let told = get(gateway.admin(), &format!("/explain?url={target}")).await.json();
@@ -85,4 +85,31 @@ async fn a_304_keeps_the_tags_unless_it_brings_others() {
         tags.contains(&"second".to_owned()) && !tags.contains(&"first".to_owned())
     })
     .await;
+}
+
+/// Parts carry the tags of the whole, so that what is put together of them is forgotten with it.
+#[tokio::test]
+async fn what_is_put_together_of_parts_carries_its_tags() {
+    let origin = Origin::start().await;
+    origin.on("/items/*", |seen| {
+        let (status, body, range) = match seen.header("range") {
+            Some("bytes=0-3") => (206, "abcd", "bytes 0-3/8"),
+            Some("bytes=4-7") => (206, "efgh", "bytes 4-7/8"),
+            _ => (500, "the whole is not asked for", "bytes */8"),
+        };
+        let reply = Reply::ok(body).status(status).header("content-range", range).header("etag", "\"1\"");
+        reply.header("cache-control", "max-age=60").header("cache-tag", "whole")
+    });
+    let gateway =
+        Gateway::simple(&origin, "- { path: '/items/[slug]', revalidate: origin, tags: ['item:{slug}'] }").await;
+    for range in ["bytes=0-3", "bytes=4-7"] {
+        let part = Client::connect(gateway.address()).await.get_with("/items/a", &[("range", range)]).await;
+        assert_eq!(part.status, 206, "{range}");
+    }
+    let whole = get(gateway.address(), "/items/a").await;
+    assert_eq!((whole.x_cache(), whole.text()), ("HIT", "abcdefgh"));
+    let tags = tags(&gateway, "/items/a").await;
+    for tag in ["_N_T_/items/[slug]/route", "_N_T_/items/a", "item:a", "whole"] {
+        assert!(tags.contains(&tag.to_owned()), "{tag}: {tags:?}");
+    }
 }

@@ -36,13 +36,9 @@ pub(super) fn read_mapping(
     names: &Names,
     report: &mut Report,
 ) -> Vec<(Template, Template)> {
-    let mut lines = Vec::new();
-    for (typed, node) in entries(node, report) {
-        let name = name(typed, node, direction, names, report);
-        let value = node.read(report, |node| value(node, names));
-        lines.extend(name.zip(value));
-    }
-    lines
+    read_lines(node, direction, names, report, |node, report| {
+        Vec::from_iter(node.read(report, |node| value(node, names)))
+    })
 }
 
 /// Reads names with a value or a list of values each.
@@ -52,24 +48,33 @@ fn read_lists(
     names: &Names,
     report: &mut Report,
 ) -> Vec<(Template, Template)> {
+    read_lines(node, direction, names, report, |node, report| match &node.content {
+        Content::List(items) if items.len() > MOST_LINES => {
+            report.add(&node.path, format!("{} values", items.len()), format!("at most {MOST_LINES}"));
+            Vec::new()
+        }
+        Content::List(items) => items.iter().filter_map(|item| item.read(report, |item| value(item, names))).collect(),
+        Content::Null
+        | Content::Bool(_)
+        | Content::Number(_)
+        | Content::Text(_)
+        | Content::Map(_)
+        | Content::Reported => Vec::from_iter(node.read(report, |node| value(node, names))),
+    })
+}
+
+/// Reads names, each with what `values` makes of what stands behind it.
+fn read_lines(
+    node: Option<&Node>,
+    direction: Direction,
+    names: &Names,
+    report: &mut Report,
+    values: impl Fn(&Node, &mut Report) -> Vec<Template>,
+) -> Vec<(Template, Template)> {
     let mut lines = Vec::new();
     for (typed, node) in entries(node, report) {
         let name = name(typed, node, direction, names, report);
-        let values = match &node.content {
-            Content::List(items) if items.len() > MOST_LINES => {
-                report.add(&node.path, format!("{} values", items.len()), format!("at most {MOST_LINES}"));
-                Vec::new()
-            }
-            Content::List(items) => {
-                items.iter().filter_map(|item| item.read(report, |item| value(item, names))).collect()
-            }
-            Content::Null
-            | Content::Bool(_)
-            | Content::Number(_)
-            | Content::Text(_)
-            | Content::Map(_)
-            | Content::Reported => Vec::from_iter(node.read(report, |node| value(node, names))),
-        };
+        let values = values(node, report);
         if let Some(name) = name {
             lines.extend(values.into_iter().map(|value| (name.clone(), value)));
         }

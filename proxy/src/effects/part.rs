@@ -5,11 +5,12 @@ use evergate_cache::{Extent, Moment, PartTerms, Policy, ResponseHead, Storing, V
 use http::StatusCode;
 
 use super::{Answer, groups_of};
-use crate::fetch::answer::received;
+use crate::fetch::answer::{Received, received};
 use crate::forwarded::seen_fields;
 use crate::gateway::Gateway;
 use crate::outcome::PassReason;
 use crate::snapshot::RouteKind;
+use crate::target::Target;
 
 /// A part on its way to a visitor.
 pub struct PassingPart {
@@ -28,18 +29,22 @@ impl PassingPart {
         if response.status != StatusCode::PARTIAL_CONTENT || !matches!(passage.reason, PassReason::Range(_)) {
             return None;
         }
-        let RouteKind::Origin(Policy::Origin(rules)) = &passage.route.as_ref()?.kind else { return None };
+        let route = passage.route.as_ref()?;
+        let RouteKind::Origin(Policy::Origin(rules)) = &route.kind else { return None };
         let now = gateway.clock.now();
-        let head = received(response, now.wall).ok()?.head;
+        let Received { head, tags, .. } = received(response, now.wall).ok()?;
         let extent = Extent::announced(&head).filter(|extent| extent.length <= gateway.cache.max_body())?;
         let age = corrected_initial_age(&head, asked, now);
         let fields = seen_fields(&request.headers);
         let Storing { variance, .. } = rules.judge_part(&head, &fields, now, age)?;
+        let target = Target::parse(&passage.target).ok()?;
+        let params = passage.snapshot.table.find(target.matched_path())?.params();
         let terms = PartTerms {
             extent,
             variant: Variant::of(&variance, &fields),
             initial_age: age,
             groups: groups_of(&head, &answer.site()?),
+            tags: route.tagger.tags(target.path(), &params, &tags),
             began,
         };
         Some(PassingPart { key: answer.key()?, head, terms, received: now, bytes: Some(BytesMut::new()) })

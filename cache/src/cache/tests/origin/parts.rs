@@ -8,7 +8,7 @@ use http::header::ACCEPT_LANGUAGE;
 use super::Act::{Ask, Fail, Forget, ForgetGroups, Glance, Told};
 use super::{DE, EN, IN_X, Line, MINUTE, OTHER, PAGE, Site, TAGGED, at, groups, head, request, text};
 use crate::cache::Cache;
-use crate::{Extent, FailureKind, Moment, PartTerms, Spelling, Variance, Variant};
+use crate::{Extent, FailureKind, Moment, PartTerms, Spelling, Tags, Variance, Variant};
 
 /// A part of a page, from `first` to before `end` of ten bytes, for whom it is, and how many invalidations there had been when
 /// it was asked for.
@@ -18,6 +18,7 @@ fn keep_part(site: &Site, lines: &[Line], (first, end): (usize, usize), fields: 
         variant: Variant::of(&Variance::new([ACCEPT_LANGUAGE], Spelling::Normal), &request(lines)),
         initial_age: Duration::ZERO,
         groups: groups(&head(206, fields).fields),
+        tags: Tags::default(),
         began,
     };
     let body = Bytes::from_static(&b"0123456789"[first..end]);
