@@ -12,6 +12,7 @@ mod destination;
 mod dialect;
 mod engine;
 mod fields;
+mod judge;
 mod matcher;
 mod path_form;
 mod pattern;
@@ -26,9 +27,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use http::{HeaderName, HeaderValue, StatusCode};
 
-use crate::target::Target;
 use captured::Captured;
-use matcher::Forms;
 
 pub use condition::{Condition, Subject, What};
 pub use destination::{Destination, Reach, Unbuildable};
@@ -156,63 +155,6 @@ impl Rules {
     pub fn everywhere(&self) -> &Changes {
         &self.everywhere
     }
-
-    /// What the rules make of a request, from the first to the last. Only a rewrite sees what earlier rewrites made of the
-    /// target; the first redirect or answer ends the request, and of later rules only the answer's fields count.
-    pub fn judge(&self, subject: &Subject<'_>, power: Power) -> Judgement {
-        let mut judgement = Judgement::default();
-        if let Err(failed) = self.try_judge(subject, power, &mut judgement) {
-            // What cannot be judged keeps of the answer's fields what no matcher has a part in.
-            judgement =
-                Judgement { response: self.everywhere.clone(), end: Some(End::Failed(failed)), ..Judgement::default() };
-        }
-        judgement
-    }
-
-    fn try_judge(&self, subject: &Subject<'_>, power: Power, judgement: &mut Judgement) -> Result<(), Failed> {
-        let forms = Forms::new(subject.path);
-        let mut rewrites = 0;
-        let mut read = Vec::new();
-        for rule in self.list.iter() {
-            let going_on = power == Power::Full && judgement.end.is_none();
-            if rule.response.is_empty() && !(going_on && rule.changes_requests()) {
-                continue;
-            }
-            let rewritten = judgement.target.as_deref().filter(|_| matches!(rule.action, Action::Rewrite(_)));
-            let (captured, query) = match rewritten {
-                None => (rule.matcher.captures(subject, &forms, &mut read)?, subject.query),
-                Some(target) => {
-                    let (path, query) =
-                        target.split_once('?').map_or((target, None), |(path, query)| (path, Some(query)));
-                    let now = Subject { path, query, ..*subject };
-                    (rule.matcher.captures(&now, &Forms::new(path), &mut read)?, query)
-                }
-            };
-            let Some(captured) = captured else { continue };
-            rule.response.resolve(&captured, Direction::Response, &mut judgement.response);
-            if !going_on {
-                continue;
-            }
-            rule.request.resolve(&captured, Direction::Request, &mut judgement.request);
-            match &rule.action {
-                Action::GoOn => {}
-                Action::Redirect(to, status) => {
-                    let location = to.build(&captured, query)?;
-                    let location = HeaderValue::try_from(location).map_err(|_| Unbuildable)?;
-                    judgement.end = Some(End::Redirect(*status, location));
-                }
-                Action::Rewrite(_) if rewrites == MOST_REWRITES => return Err(Failed::Endless),
-                Action::Rewrite(to) => {
-                    rewrites += 1;
-                    let target = normal(&to.build(&captured, query)?)?;
-                    judgement.target = Some(target);
-                }
-                Action::Respond(answer) => judgement.end = Some(answer.render(&captured)),
-            }
-        }
-        judgement.response.vary(read);
-        Ok(())
-    }
 }
 
 impl Rule {
@@ -227,10 +169,4 @@ impl Answer {
         let line = |(name, value): &(Template, Template)| fields::rendered(name, value, captured, Direction::Response);
         End::Respond(self.status, self.fields.iter().filter_map(line).collect(), self.body.clone())
     }
-}
-
-/// A target that a rule has made, in normal form.
-fn normal(target: &str) -> Result<String, Unbuildable> {
-    let target = Target::parse(target).map_err(|_| Unbuildable)?;
-    Ok(target.without_repeated_slashes().unwrap_or_else(|| target.forwarded()))
 }

@@ -1,0 +1,108 @@
+//! Judging: what the rules make of one request, from the first to the last.
+
+use http::{HeaderName, HeaderValue};
+
+use super::captured::Captured;
+use super::condition::Subject;
+use super::destination::Unbuildable;
+use super::fields::Direction;
+use super::matcher::Forms;
+use super::{Action, End, Failed, Judgement, MOST_REWRITES, Power, Rule, Rules};
+use crate::target::Target;
+
+impl Rules {
+    /// What the rules make of a request, from the first to the last. Only a rewrite sees what earlier rewrites made of the
+    /// target; the first redirect or answer ends the request, and of later rules only the answer's fields count.
+    pub fn judge(&self, subject: &Subject<'_>, power: Power) -> Judgement {
+        let mut judging = Judging {
+            subject,
+            power,
+            forms: Forms::new(subject.path),
+            judgement: Judgement::default(),
+            rewrites: 0,
+            read: Vec::new(),
+        };
+        match self.list.iter().try_for_each(|rule| judging.consider(rule)) {
+            Ok(()) => judging.finish(),
+            // What cannot be judged keeps of the answer's fields what no matcher has a part in.
+            Err(failed) => {
+                Judgement { response: self.everywhere.clone(), end: Some(End::Failed(failed)), ..Judgement::default() }
+            }
+        }
+    }
+}
+
+/// A request on its way through the rules.
+struct Judging<'s> {
+    subject: &'s Subject<'s>,
+    power: Power,
+    forms: Forms<'s>,
+    judgement: Judgement,
+    rewrites: usize,
+    /// The fields of the request on which it depended what fitted.
+    read: Vec<HeaderName>,
+}
+
+impl Judging<'_> {
+    fn consider(&mut self, rule: &Rule) -> Result<(), Failed> {
+        let going_on = self.power == Power::Full && self.judgement.end.is_none();
+        if rule.response.is_empty() && !(going_on && rule.changes_requests()) {
+            return Ok(());
+        }
+        let Some(captured) = self.captures(rule)? else { return Ok(()) };
+        rule.response.resolve(&captured, Direction::Response, &mut self.judgement.response);
+        if going_on {
+            rule.request.resolve(&captured, Direction::Request, &mut self.judgement.request);
+            self.act(&rule.action, &captured)?;
+        }
+        Ok(())
+    }
+
+    fn captures(&mut self, rule: &Rule) -> Result<Option<Captured>, Failed> {
+        let rewritten = matches!(rule.action, Action::Rewrite(_)) && self.judgement.target.is_some();
+        if !rewritten {
+            return Ok(rule.matcher.captures(self.subject, &self.forms, &mut self.read)?);
+        }
+        let (path, query) = now(&self.judgement, self.subject);
+        let subject = Subject { path, query, ..*self.subject };
+        Ok(rule.matcher.captures(&subject, &Forms::new(path), &mut self.read)?)
+    }
+
+    fn act(&mut self, action: &Action, captured: &Captured) -> Result<(), Failed> {
+        match action {
+            Action::GoOn => {}
+            Action::Redirect(to, status) => {
+                let location = to.build(captured, self.subject.query)?;
+                let location = HeaderValue::try_from(location).map_err(|_| Unbuildable)?;
+                self.judgement.end = Some(End::Redirect(*status, location));
+            }
+            Action::Rewrite(_) if self.rewrites == MOST_REWRITES => return Err(Failed::Endless),
+            Action::Rewrite(to) => {
+                self.rewrites += 1;
+                let (_, query) = now(&self.judgement, self.subject);
+                self.judgement.target = Some(normal(&to.build(captured, query)?)?);
+            }
+            Action::Respond(answer) => self.judgement.end = Some(answer.render(captured)),
+        }
+        Ok(())
+    }
+
+    fn finish(mut self) -> Judgement {
+        self.judgement.response.vary(self.read);
+        self.judgement
+    }
+}
+
+/// Path and query as rewrites have left them.
+fn now<'j>(judgement: &'j Judgement, subject: &Subject<'j>) -> (&'j str, Option<&'j str>) {
+    match judgement.target.as_deref() {
+        None => (subject.path, subject.query),
+        Some(target) => target.split_once('?').map_or((target, None), |(path, query)| (path, Some(query))),
+    }
+}
+
+/// A target that a rule has made, in normal form.
+fn normal(target: &str) -> Result<String, Unbuildable> {
+    let target = Target::parse(target).map_err(|_| Unbuildable)?;
+    Ok(target.without_repeated_slashes().unwrap_or_else(|| target.forwarded()))
+}
