@@ -18,7 +18,7 @@ use crate::request::{BodyPresence, Protocol, Request};
 use crate::respond::Notice;
 use crate::routes::Matched;
 use crate::rules::Ruled;
-use crate::snapshot::{Demanding, Route, RouteKind, Snapshot, Told};
+use crate::snapshot::{Addressee, Demanding, Route, RouteKind, Snapshot, Told};
 use crate::target::{Target, decode};
 use crate::upstream::Upstream;
 
@@ -60,10 +60,11 @@ pub struct Selected<'a> {
     pub host: Option<String>,
 }
 
-/// Decides about `request`, whose target is `target` in normal form.
+/// Decides about `request` to `addressee`, whose target is `target` in normal form.
 pub fn admit<'a>(
     request: &'a Request,
     target: &'a Target<'_>,
+    addressee: Addressee<'a>,
     snapshot: &'a Arc<Snapshot>,
     now: std::time::SystemTime,
 ) -> Admission<'a> {
@@ -82,16 +83,18 @@ pub fn admit<'a>(
         let notice = Notice::new(StatusCode::PERMANENT_REDIRECT, "this page has one name", now);
         return Admission::Answer(Box::new(notice.with(LOCATION, location)), Answered::Redirected);
     }
-    let Some(matched) = snapshot.table.find(target.matched_path()) else {
-        return match snapshot.unmatched {
-            Unmatched::NotFound => answer(StatusCode::NOT_FOUND, "no route matches this path", Answered::NotFound),
-            Unmatched::Pass => {
-                let upstream = &snapshot.default_upstream;
-                Admission::Pass(Box::new(passage(snapshot, upstream, request, target, PassReason::Unmatched)))
+    let Addressee { matched, named } = addressee;
+    let Some((matched, route)) = matched else {
+        let upstream = match (named, snapshot.unmatched) {
+            // A rule that names an upstream says what becomes of the path.
+            (Some(named), Unmatched::NotFound | Unmatched::Pass) => named,
+            (None, Unmatched::Pass) => &snapshot.default_upstream,
+            (None, Unmatched::NotFound) => {
+                return answer(StatusCode::NOT_FOUND, "no route matches this path", Answered::NotFound);
             }
         };
+        return Admission::Pass(Box::new(passage(snapshot, upstream, request, target, PassReason::Unmatched)));
     };
-    let route = &snapshot.routes[matched.route];
     if let Some((notice, what)) = turned_away(request, route, target.matched_path(), now) {
         return Admission::Answer(Box::new(notice), what);
     }
@@ -352,14 +355,11 @@ impl Selected<'_> {
     }
 }
 
-/// The bytes of the key under which the GET answers of a target are kept, if its route lives by its handler's word; `host` is
-/// the site, where it is part of the key.
-pub fn origin_key(snapshot: &Snapshot, target: &Target<'_>, scheme: Scheme, host: Option<&str>) -> Option<Vec<u8>> {
-    let matched = snapshot.table.find(target.matched_path())?;
-    let route = &snapshot.routes[matched.route];
-    let RouteKind::Origin(_) = &route.kind else { return None };
+/// The bytes of the key under which the GET answers of a target are kept at `site`, if its route lives by its handler's word.
+pub fn origin_key(snapshot: &Snapshot, target: &Target<'_>, site: Site<'_>) -> Option<Vec<u8>> {
+    let addressee = snapshot.addressee(target.matched_path(), None);
+    let RouteKind::Origin(_) = &addressee.route()?.kind else { return None };
     let mut key = Vec::with_capacity(128);
-    let site = Site { generation: &snapshot.generation, upstream: &route.upstream.name, scheme, host };
     KeyParts { regime: Regime::Origin, site, path: target.path(), query: target.query(), cookies: None, form: None }
         .write(&mut key);
     Some(key)

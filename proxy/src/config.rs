@@ -11,6 +11,7 @@
 
 mod address;
 mod cache;
+mod cors;
 mod expand;
 mod lines;
 mod listener;
@@ -27,6 +28,7 @@ mod quantity;
 mod query;
 mod route;
 mod section;
+mod security;
 mod segment;
 mod table;
 mod tags;
@@ -273,6 +275,7 @@ impl Config {
         let default_upstream = default_upstream(&defaults, &upstreams, report);
         let surroundings = Surroundings { upstreams: &upstreams, default_upstream, expire: cache.expire, file };
         let routes = read_routes(section.get("routes"), &defaults, &surroundings, report);
+        let proxy = proxy::read_all(section.get("proxy"), &upstreams, report);
         let slashes = [("ignore", TrailingSlash::Ignore), ("redirect", TrailingSlash::Redirect)];
         let unmatched = [("pass", Unmatched::Pass), ("404", Unmatched::NotFound)];
         Self {
@@ -288,7 +291,7 @@ impl Config {
             unmatched: section.read("unmatched", report, |node| choice(node, &unmatched)).unwrap_or_default(),
             default_upstream,
             routes,
-            proxy: proxy::read_all(section.get("proxy"), report),
+            proxy,
         }
     }
 }

@@ -60,13 +60,16 @@ impl Answer<'_> {
     /// groups that the answer names.
     fn invalidate(&self, gateway: &Gateway) {
         let Answer { passage, request, response, .. } = *self;
-        let Ok(host) = site(request, &passage.snapshot) else { return };
+        let Some(site) = self.site() else { return };
         let forget = |target: &str| {
-            let key = Target::parse(target)
-                .ok()
-                .and_then(|target| origin_key(&passage.snapshot, &target, request.scheme, host));
-            if let Some(key) = key {
-                gateway.cache.invalidate(&key);
+            let Ok(target) = Target::parse(target) else { return };
+            // What an answer names is named as visitors do, who may be led elsewhere by a rule or not.
+            let addressee = passage.snapshot.addressee(target.matched_path(), None);
+            let own = addressee.route().map(|route| route.upstream.name.as_str());
+            for upstream in [Some(site.upstream), own.filter(|own| *own != site.upstream)].into_iter().flatten() {
+                if let Some(key) = origin_key(&passage.snapshot, &target, Site { upstream, ..site }) {
+                    gateway.cache.invalidate(&key);
+                }
             }
         };
         forget(&passage.target);
@@ -76,10 +79,9 @@ impl Answer<'_> {
                 forget(&target);
             }
         }
-        let Some(site) = self.site() else { return };
         let lines = response.headers.get_all(&CACHE_GROUP_INVALIDATION).iter();
         let named: Fields = lines.map(|line| (CACHE_GROUP_INVALIDATION, line.clone())).collect();
-        gateway.cache.invalidate_groups(&Groups::of(&named, &CACHE_GROUP_INVALIDATION, &site));
+        gateway.cache.invalidate_groups(&Groups::of(&named, &CACHE_GROUP_INVALIDATION, &site.bytes()));
     }
 
     /// Brings the stored answer to a GET up to date with the answer to a HEAD, or forgets it. Only a HEAD that the cache would
@@ -97,7 +99,7 @@ impl Answer<'_> {
         if head.fields.contains(&VARY) && !route.codings.is_empty() {
             head.fields.tell_vary(&[ACCEPT_ENCODING]);
         }
-        let (key, site, fields) = (self.key()?, self.site()?, seen_fields(&request.headers));
+        let (key, site, fields) = (self.key()?, self.site()?.bytes(), seen_fields(&request.headers));
         let looked_up = Asked { key: &key, request: &fields, policy, demands: &Demands::default() };
         let age = corrected_initial_age(&said, asked, now);
         let update = Update { head: &said, request: &fields, received: now, age, site: &site, dating };
@@ -110,16 +112,15 @@ impl Answer<'_> {
 
     /// The key of the target, where its route lives by its handler's word.
     fn key(&self) -> Option<Vec<u8>> {
-        let host = site(self.request, &self.passage.snapshot).ok()?;
         let target = Target::parse(&self.passage.target).ok()?;
-        origin_key(&self.passage.snapshot, &target, self.request.scheme, host)
+        origin_key(&self.passage.snapshot, &target, self.site()?)
     }
 
-    /// The site within which groups count.
-    fn site(&self) -> Option<Vec<u8>> {
+    /// The site that answered, within which groups count.
+    fn site(&self) -> Option<Site<'_>> {
         let host = site(self.request, &self.passage.snapshot).ok()?;
         let (generation, upstream) = (&self.passage.snapshot.generation, &self.passage.upstream.name);
-        Some(Site { generation, upstream, scheme: self.request.scheme, host }.bytes())
+        Some(Site { generation, upstream, scheme: self.request.scheme, host })
     }
 }
 

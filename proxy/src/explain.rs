@@ -14,7 +14,7 @@ use crate::passage::Passage;
 use crate::request::{BodyPresence, Protocol, Request, host_of};
 use crate::respond::Notice;
 use crate::ruling::Ruling;
-use crate::snapshot::{Route, Snapshot};
+use crate::snapshot::{Addressee, Route, Snapshot};
 use crate::target::{Target, TargetError};
 use crate::upstream::{Preference, Server, Upstream};
 
@@ -110,19 +110,33 @@ pub fn explain(gateway: &Gateway, question: Question) -> Value {
         return answered(&tunnel_refused(now.wall), &Outcome::Answered(Answered::Refused));
     }
     let mut told = match Target::parse(&request.target) {
-        Ok(target) => {
-            let ruling = Ruling::of(&request, &target, &snapshot, now.wall);
-            match (&ruling.end, ruling.target.as_deref().map(Target::parse)) {
-                (Some((notice, what)), _) => answered(notice, &Outcome::Answered(*what)),
-                (None, None) => admitted(gateway, &snapshot, (&ruling.request, &target), now),
-                (None, Some(Ok(rewritten))) => admitted(gateway, &snapshot, (&ruling.request, &rewritten), now),
-                (None, Some(Err(error))) => refused(&error),
-            }
-        }
+        Ok(target) => judged(gateway, &snapshot, (&request, &target), now),
         Err(error) => refused(&error),
     };
     told["host"] = request.authority.as_deref().map(host_of).into();
     told
+}
+
+/// What would become of a request whose target can be read.
+fn judged(
+    gateway: &Gateway,
+    snapshot: &Arc<Snapshot>,
+    (request, target): (&Request, &Target<'_>),
+    now: Moment,
+) -> Value {
+    let mut ruling = Ruling::of(request, target, snapshot, now.wall);
+    let rewritten = ruling.target.take();
+    let rewritten = match rewritten.as_deref().map(Target::parse).transpose() {
+        Ok(rewritten) => rewritten,
+        Err(error) => return refused(&error),
+    };
+    let reached = rewritten.as_ref().unwrap_or(target);
+    let addressee = snapshot.addressee(reached.matched_path(), ruling.upstream);
+    ruling.cross((request, target), addressee.route().map(AsRef::as_ref), snapshot, now.wall);
+    match &ruling.end {
+        Some((notice, what)) => answered(notice, &Outcome::Answered(*what)),
+        None => admitted(gateway, snapshot, (&ruling.request, reached, addressee), now),
+    }
 }
 
 fn refused(error: &TargetError) -> Value {
@@ -133,10 +147,10 @@ fn refused(error: &TargetError) -> Value {
 fn admitted(
     gateway: &Gateway,
     snapshot: &Arc<Snapshot>,
-    (request, target): (&Request, &Target<'_>),
+    (request, target, addressee): (&Request, &Target<'_>, Addressee<'_>),
     now: Moment,
 ) -> Value {
-    let mut told = match admit(request, target, snapshot, now.wall) {
+    let mut told = match admit(request, target, addressee, snapshot, now.wall) {
         Admission::Answer(notice, what) => answered(&notice, &Outcome::Answered(what)),
         Admission::Pass(passage) => passes(&passage),
         Admission::Cached(selected) => cached(gateway, snapshot, request, &selected, now),

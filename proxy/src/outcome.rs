@@ -216,6 +216,10 @@ pub enum Answered {
     RuleRespond,
     /// A request of which the rules cannot say what becomes.
     RuleFailed,
+    /// A question whether a page of another origin may send a request (204).
+    Preflight,
+    /// A page of an origin that is not allowed, where the gateway sees to it (403).
+    ForeignOrigin,
 }
 
 impl Answered {
@@ -233,6 +237,8 @@ impl Answered {
             Answered::RuleRedirect => "rule-redirect",
             Answered::RuleRespond => "rule-respond",
             Answered::RuleFailed => "rule-failed",
+            Answered::Preflight => "preflight",
+            Answered::ForeignOrigin => "foreign-origin",
         }
     }
 }

@@ -253,7 +253,9 @@ async fn render_now(gateway: &Arc<Gateway>, snapshot: &Arc<Snapshot>, page: &Pag
     let now = gateway.clock.now();
     // Where rules lead is for visitors; what they make of the request the handler is to see here too.
     let request = Ruling::of(&request, &target, snapshot, now.wall).request;
-    let Admission::Cached(selected) = admit(&request, &target, snapshot, now.wall) else {
+    let Admission::Cached(selected) =
+        admit(&request, &target, snapshot.addressee(target.matched_path(), None), snapshot, now.wall)
+    else {
         return Err(Unrendered::NotCached);
     };
     if !Arc::ptr_eq(selected.route, &page.route) {

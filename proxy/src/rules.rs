@@ -8,6 +8,7 @@
 
 mod captured;
 mod condition;
+mod cors;
 mod destination;
 mod dialect;
 mod engine;
@@ -27,9 +28,11 @@ use std::sync::Arc;
 use bytes::Bytes;
 use http::{HeaderName, HeaderValue, StatusCode};
 
+use crate::config::UpstreamId;
 use captured::Captured;
 
 pub use condition::{Condition, Subject, What};
+pub use cors::{Allowed, Cors, Credentials, Mode, OriginError, OriginPattern, PrivateNetwork, Sender, is_preflight};
 pub use destination::{Destination, Reach, Unbuildable};
 pub use engine::{Case, Undecided};
 pub use fields::{Changes, Direction, FieldLines, FieldRules, Verb, may};
@@ -49,6 +52,8 @@ pub struct Rule {
     pub matcher: Matcher,
     /// What becomes of them.
     pub action: Action,
+    /// Which pages of other origins may read the answer.
+    pub cors: Option<Arc<Cors>>,
     /// What changes of the request's fields.
     pub request: FieldRules,
     /// What changes of the answer's fields.
@@ -63,10 +68,19 @@ pub enum Action {
     GoOn,
     /// It is told to ask elsewhere.
     Redirect(Destination, StatusCode),
-    /// It goes on under another target.
-    Rewrite(Destination),
+    /// It goes on, to another target or another upstream.
+    Rewrite(Rewrite),
     /// It is answered.
     Respond(Answer),
+}
+
+/// Where a request goes on. One of the two at least is said.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Rewrite {
+    /// Under which target; none for the one that it has.
+    pub to: Option<Destination>,
+    /// To which upstream; none for the route's.
+    pub upstream: Option<UpstreamId>,
 }
 
 /// An answer that the operator has written.
@@ -86,6 +100,8 @@ pub struct Rules {
     list: Arc<[Rule]>,
     /// What those that are about everything change of answers: also of those to requests that could not be read.
     everywhere: Changes,
+    /// What they say about pages of other origins.
+    cors_everywhere: Option<Arc<Cors>>,
 }
 
 /// What the rules make of one request.
@@ -93,6 +109,10 @@ pub struct Rules {
 pub struct Judgement {
     /// Its target, where a rule has rewritten it, in normal form.
     pub target: Option<String>,
+    /// Who answers, where a rewrite says it.
+    pub upstream: Option<UpstreamId>,
+    /// Which pages of other origins may read its answer, where a rule says it: the last that fits.
+    pub cors: Option<Arc<Cors>>,
     /// What changes of its fields.
     pub request: Changes,
     /// What changes of its answer's fields.
@@ -139,11 +159,15 @@ pub enum Power {
 impl Rules {
     /// Rules in this order.
     pub fn new(list: Vec<Rule>) -> Rules {
-        let mut everywhere = Changes::default();
+        let (mut everywhere, mut cors_everywhere) = (Changes::default(), None);
         for rule in list.iter().filter(|rule| rule.matcher.fits_everything()) {
             rule.response.resolve(&Captured::default(), Direction::Response, &mut everywhere);
+            cors_everywhere = rule.cors.clone().or(cors_everywhere);
         }
-        Rules { list: list.into(), everywhere }
+        if cors_everywhere.is_some() {
+            everywhere.vary(Cors::READ.to_vec());
+        }
+        Rules { list: list.into(), everywhere, cors_everywhere }
     }
 
     /// Whether there are none.
@@ -155,9 +179,27 @@ impl Rules {
     pub fn everywhere(&self) -> &Changes {
         &self.everywhere
     }
+
+    /// What is made of requests of which not even the target could be read.
+    pub fn unjudged(&self) -> Judgement {
+        Judgement { response: self.everywhere.clone(), cors: self.cors_everywhere.clone(), ..Judgement::default() }
+    }
+
+    /// The upstreams that rewrites name.
+    pub fn upstreams(&self) -> impl Iterator<Item = UpstreamId> {
+        self.list.iter().filter_map(|rule| match &rule.action {
+            Action::Rewrite(rewrite) => rewrite.upstream,
+            Action::GoOn | Action::Redirect(..) | Action::Respond(_) => None,
+        })
+    }
 }
 
 impl Rule {
+    /// Whether it does something to answers.
+    fn changes_answers(&self) -> bool {
+        self.cors.is_some() || !self.response.is_empty()
+    }
+
     /// Whether it does something to requests.
     fn changes_requests(&self) -> bool {
         self.action != Action::GoOn || !self.request.is_empty()

@@ -2,6 +2,7 @@
 //! on, the answer where the rules end it, and the changes to whatever answer there will be.
 
 use std::borrow::Cow;
+use std::sync::Arc;
 use std::time::SystemTime;
 
 use evergate_cache::{CDN_CACHE_CONTROL, Fields, SURROGATE_CONTROL};
@@ -9,12 +10,12 @@ use http::header::{CACHE_CONTROL, CONTENT_TYPE, DATE, LOCATION, SET_COOKIE};
 use http::{HeaderName, HeaderValue, StatusCode};
 
 use crate::admission::{NotServed, canonical_location, site};
-use crate::config::TrailingSlash;
+use crate::config::{TrailingSlash, UpstreamId};
 use crate::outcome::Answered;
 use crate::request::Request;
 use crate::respond::{NO_STORE, Notice, date};
-use crate::rules::{Changes, End, Failed, Judgement, Power, Ruled, Subject};
-use crate::snapshot::Snapshot;
+use crate::rules::{Changes, Cors, End, Failed, Judgement, Mode, Power, Ruled, Sender, Subject, is_preflight};
+use crate::snapshot::{Route, Snapshot};
 use crate::target::Target;
 
 /// What the rules make of a request.
@@ -24,39 +25,121 @@ pub struct Ruling<'r> {
     pub request: Cow<'r, Request>,
     /// The target that a rewrite gave it.
     pub target: Option<String>,
+    /// The upstream that a rewrite names.
+    pub upstream: Option<UpstreamId>,
+    /// What a rule says of pages of other origins.
+    cors: Option<Arc<Cors>>,
     /// The answer, where the rules end it.
     pub end: Option<(Box<Notice>, Answered)>,
     /// What changes of the request, and of whatever answer there will be.
     pub changes: Ruled,
 }
 
+/// Under which name a page is asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Name {
+    /// Its own.
+    Own,
+    /// Another than its one name: the gateway tells it.
+    Other,
+    /// That of a host which is not served.
+    NotServed,
+}
+
+impl Name {
+    fn of(request: &Request, target: &Target<'_>, snapshot: &Snapshot) -> Name {
+        match (site(request, snapshot), canonical_location(target, snapshot)) {
+            (Err(NotServed), _) => Name::NotServed,
+            (Ok(_), Some(_)) => Name::Other,
+            (Ok(_), None) => Name::Own,
+        }
+    }
+
+    /// Nothing leads anywhere from a host that is not served. A page has one name, and only under that is anything decided
+    /// about it.
+    fn power(self) -> Power {
+        match self {
+            Name::Own => Power::Full,
+            Name::Other | Name::NotServed => Power::AnswersFields,
+        }
+    }
+}
+
 impl<'r> Ruling<'r> {
     /// Asks the rules. Without rules this costs nothing.
     pub fn of(request: &'r Request, target: &Target<'_>, snapshot: &Snapshot, now: SystemTime) -> Ruling<'r> {
         if snapshot.rules.is_empty() {
-            return Ruling { request: Cow::Borrowed(request), target: None, end: None, changes: Ruled::default() };
+            return Ruling::new(request, Judgement::default(), now);
         }
-        // Nothing leads anywhere from a host that is not served. A page has one name, and only under that is anything decided
-        // about it.
-        let power = match (site(request, snapshot), canonical_location(target, snapshot)) {
-            (Err(NotServed), _) | (Ok(_), Some(_)) => Power::AnswersFields,
-            (Ok(_), None) => Power::Full,
-        };
         let subject =
             Subject { path: target.path(), query: target.query(), host: request.host(), headers: &request.headers };
-        let Judgement { target, request: changed, response, end } = snapshot.rules.judge(&subject, power);
+        let power = Name::of(request, target, snapshot).power();
+        let mut ruling = Ruling::new(request, snapshot.rules.judge(&subject, power), now);
+        ruling.target = ruling.target.map(|target| match snapshot.trailing_slash {
+            TrailingSlash::Ignore => target,
+            // The visitor's own target was in order, and must not be told the other one.
+            TrailingSlash::Redirect => without_trailing_slash(&target),
+        });
+        ruling
+    }
+
+    /// What counts for a request whose target cannot be read, or that asks for none.
+    pub fn unjudged(request: &'r Request, snapshot: &Snapshot, now: SystemTime) -> Ruling<'r> {
+        let mut ruling = Ruling::new(request, snapshot.rules.unjudged(), now);
+        ruling.speak(request);
+        ruling
+    }
+
+    fn new(request: &'r Request, judgement: Judgement, now: SystemTime) -> Ruling<'r> {
+        let Judgement { target, upstream, cors, request: changed, response, end } = judgement;
         let mut changes = Ruled { request: changed, response };
         keep_private(&mut changes.response, end.as_ref());
         let mut request = Cow::Borrowed(request);
         if !changes.request.is_empty() {
             changes.change(&mut request.to_mut().headers);
         }
-        let target = target.map(|target| match snapshot.trailing_slash {
-            TrailingSlash::Ignore => target,
-            // The visitor's own target was in order, and must not be told the other one.
-            TrailingSlash::Redirect => without_trailing_slash(&target),
-        });
-        Ruling { request, target, end: end.map(|end| answer(end, now)), changes }
+        Ruling { request, target, upstream, cors, end: end.map(|end| answer(end, now)), changes }
+    }
+
+    /// Lets what the route or else the rules say of pages of other origins count: with the answer, or instead of it. Request and
+    /// target are the visitor's.
+    pub fn cross(
+        &mut self,
+        (request, target): (&Request, &Target<'_>),
+        route: Option<&Route>,
+        snapshot: &Snapshot,
+        now: SystemTime,
+    ) {
+        if let Some(cors) = route.and_then(|route| route.cors.as_ref()) {
+            self.cors = Some(Arc::clone(cors));
+        }
+        let Some(cors) = &self.cors else { return };
+        let sender = cors.sender(&request.headers, request.authority.as_deref());
+        match Name::of(request, target, snapshot) {
+            Name::NotServed => {}
+            Name::Own | Name::Other if cors.mode == Mode::Enforce && sender == Sender::Foreign => {
+                let notice = Notice::new(StatusCode::FORBIDDEN, "pages of this origin may not ask for this", now);
+                self.end = Some((Box::new(notice), Answered::ForeignOrigin));
+            }
+            Name::Own | Name::Other if is_preflight(&request.method, &request.headers) => {
+                let notice = Notice::without_body(StatusCode::NO_CONTENT, now);
+                let lines = cors.preflight(sender, &request.headers).into_iter();
+                let notice = lines.fold(notice, |notice, (name, value)| notice.with(name, value));
+                self.end = Some((Box::new(notice), Answered::Preflight));
+                self.changes.response.vary(Cors::READ_IN_PREFLIGHTS.to_vec());
+                return;
+            }
+            Name::Own | Name::Other => {}
+        }
+        self.speak(request);
+    }
+
+    /// Says with the answer what pages of other origins may do.
+    fn speak(&mut self, request: &Request) {
+        if let Some(cors) = &self.cors {
+            let sender = cors.sender(&request.headers, request.authority.as_deref());
+            self.changes.response.cross(cors, sender, &request.headers);
+        }
     }
 }
 

@@ -26,7 +26,7 @@ use crate::passage::Passage;
 use crate::request::Request;
 use crate::respond::{Added, Amended, Head, Lines, Notice, Responder, ToldNow};
 use crate::ruling::Ruling;
-use crate::snapshot::{Route, Snapshot};
+use crate::snapshot::{Addressee, Route, Snapshot};
 use crate::target::{Target, TargetError};
 
 /// What became of a request.
@@ -54,27 +54,31 @@ pub async fn serve<R: Responder>(gateway: &Arc<Gateway>, request: &Request, resp
     let now = gateway.clock.now();
     let snapshot = gateway.snapshot.load_full();
     if request.method == Method::CONNECT {
-        let mut responder = Amended::new(responder, snapshot.rules.everywhere());
+        let ruling = Ruling::unjudged(request, &snapshot, now.wall);
+        let mut responder = Amended::new(responder, &ruling.changes.response);
         return answer(&tunnel_refused(now.wall), Answered::Refused, &mut responder).await;
     }
     let target = match Target::parse(&request.target) {
         Ok(target) => target,
         Err(error) => {
-            let mut responder = Amended::new(responder, snapshot.rules.everywhere());
-            return refuse(error, now, &mut responder).await;
+            let ruling = Ruling::unjudged(request, &snapshot, now.wall);
+            return refuse(error, now, &mut Amended::new(responder, &ruling.changes.response)).await;
         }
     };
-    let ruling = Ruling::of(request, &target, &snapshot, now.wall);
+    let mut ruling = Ruling::of(request, &target, &snapshot, now.wall);
+    let rewritten = ruling.target.take();
+    let rewritten = match rewritten.as_deref().map(Target::parse).transpose() {
+        Ok(rewritten) => rewritten,
+        Err(error) => return refuse(error, now, &mut Amended::new(responder, &ruling.changes.response)).await,
+    };
+    let reached = rewritten.as_ref().unwrap_or(&target);
+    let addressee = snapshot.addressee(reached.matched_path(), ruling.upstream);
+    ruling.cross((request, &target), addressee.route().map(AsRef::as_ref), &snapshot, now.wall);
     let mut responder = Amended::new(responder, &ruling.changes.response);
-    let served = match (&ruling.end, ruling.target.as_deref().map(Target::parse)) {
-        (Some((notice, what)), _) => answer(notice, *what, &mut responder).await,
-        (None, None) => route(gateway, &snapshot, (&ruling.request, &target), now, &mut responder).await,
-        (None, Some(Ok(rewritten))) => {
-            route(gateway, &snapshot, (&ruling.request, &rewritten), now, &mut responder).await
-        }
-        (None, Some(Err(error))) => refuse(error, now, &mut responder).await,
-    };
-    match served {
+    if let Some((notice, what)) = &ruling.end {
+        return answer(notice, *what, &mut responder).await;
+    }
+    match route(gateway, &snapshot, (&ruling.request, reached, addressee), now, &mut responder).await {
         Served::Pass(mut passage) => {
             passage.ruled = ruling.changes;
             Served::Pass(passage)
@@ -87,11 +91,11 @@ pub async fn serve<R: Responder>(gateway: &Arc<Gateway>, request: &Request, resp
 async fn route<R: Responder>(
     gateway: &Arc<Gateway>,
     snapshot: &Arc<Snapshot>,
-    (request, target): (&Request, &Target<'_>),
+    (request, target, addressee): (&Request, &Target<'_>, Addressee<'_>),
     now: Moment,
     responder: &mut R,
 ) -> Served {
-    match admit(request, target, snapshot, now.wall) {
+    match admit(request, target, addressee, snapshot, now.wall) {
         Admission::Answer(notice, what) => answer(&notice, what, responder).await,
         Admission::Pass(passage) => Served::Pass(passage),
         Admission::Cached(selected) => {

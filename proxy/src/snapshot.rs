@@ -9,13 +9,13 @@ use http::header::COOKIE;
 use http::{HeaderName, HeaderValue};
 
 use crate::config::{
-    self, Config, Dynamic, FetchCache, Kind, PreferredRegion, Query, QueryPattern, TrailingSlash, Unmatched,
+    self, Config, Dynamic, FetchCache, Kind, PreferredRegion, Query, QueryPattern, TrailingSlash, Unmatched, UpstreamId,
 };
 use crate::forwarded::WRITTEN;
 use crate::known::{Known, Others};
 use crate::page_form::{PAGE_FIELDS, RSC_UNION_QUERY};
-use crate::routes::RouteTable;
-use crate::rules::Rules;
+use crate::routes::{Matched, RouteTable};
+use crate::rules::{Cors, Rules};
 use crate::tags::Tagger;
 use crate::upstream::{Preference, Upstream};
 
@@ -30,6 +30,8 @@ pub struct Snapshot {
     pub unmatched: Unmatched,
     /// The upstream of what no route matches.
     pub default_upstream: Arc<Upstream>,
+    /// The upstreams that rewrites name; none in the places of the others.
+    elsewhere: Vec<Option<Elsewhere>>,
     /// Part of every key.
     pub generation: String,
     /// Query parameters that never enter a key.
@@ -40,6 +42,23 @@ pub struct Snapshot {
     pub routes: Vec<Arc<Route>>,
     /// What comes before the routes, in the order of the file.
     pub rules: Rules,
+}
+
+/// An upstream that rewrites name.
+#[derive(Debug)]
+struct Elsewhere {
+    upstream: Arc<Upstream>,
+    /// The routes as they are there, in the order of the file.
+    routes: Vec<Arc<Route>>,
+}
+
+/// Who is to answer a request.
+#[derive(Debug)]
+pub struct Addressee<'a> {
+    /// The route that its path belongs to, with what its parameters stand for.
+    pub matched: Option<(Matched<'a>, &'a Arc<Route>)>,
+    /// The upstream that a rewrite names, whatever the route says.
+    pub named: Option<&'a Arc<Upstream>>,
 }
 
 /// A configured path at work.
@@ -53,8 +72,8 @@ pub struct Route {
     pub preference: Preference,
     /// The methods that go to the handler; none where all do.
     pub methods: Option<Methods>,
-    /// What is known of its paths beforehand.
-    pub known: Option<Known>,
+    /// What is known of its paths beforehand, at whichever upstream.
+    pub known: Option<Arc<Known>>,
     /// The tags of what is stored.
     pub tagger: Tagger,
     /// Whether and how long answers are kept.
@@ -87,6 +106,8 @@ pub struct Route {
     pub wanting: Wanting,
     /// What it serves.
     pub serves: Kind,
+    /// Which pages of other origins may read its answers, where the route says it.
+    pub cors: Option<Arc<Cors>>,
 }
 
 /// The methods of a route, and what is said of them.
@@ -146,8 +167,15 @@ impl Snapshot {
             config.upstreams.iter().map(|upstream| Arc::new(Upstream::new(upstream, refreshes, demo))).collect();
         let routes = config.routes.iter().map(|route| {
             let upstream = Arc::clone(&upstreams[route.upstream.0]);
-            Arc::new(Route::new(route, upstream, config))
+            Arc::new(Route::new(route, upstream, known(route).map(Arc::new), config))
         });
+        let routes: Vec<Arc<Route>> = routes.collect();
+        let rules = Rules::new(config.proxy.clone());
+        let mut elsewhere: Vec<Option<Elsewhere>> = upstreams.iter().map(|_| None).collect();
+        for UpstreamId(place) in rules.upstreams() {
+            let upstream = &upstreams[place];
+            elsewhere[place].get_or_insert_with(|| Elsewhere::new(upstream, &routes, config));
+        }
         Snapshot {
             hosts: config.hosts.clone(),
             trailing_slash: config.trailing_slash,
@@ -156,14 +184,44 @@ impl Snapshot {
             generation: config.cache.generation.clone(),
             strip_query: config.cache.strip_query.clone(),
             table: RouteTable::new(config.routes.iter().map(|route| &route.pattern)),
-            routes: routes.collect(),
-            rules: Rules::new(config.proxy.clone()),
+            routes,
+            rules,
+            elsewhere,
         }
+    }
+
+    /// Who is to answer what is asked for under a path ([`crate::target::Target::matched_path`]); `named` is the upstream that a
+    /// rewrite names.
+    pub fn addressee<'a>(&'a self, path: &'a str, named: Option<UpstreamId>) -> Addressee<'a> {
+        let named = named.and_then(|UpstreamId(place)| self.elsewhere.get(place)?.as_ref());
+        let routes = named.map_or(&self.routes, |named| &named.routes);
+        let matched = self.table.find(path).map(|matched| {
+            let route = &routes[matched.route];
+            (matched, route)
+        });
+        Addressee { matched, named: named.map(|named| &named.upstream) }
+    }
+}
+
+impl Addressee<'_> {
+    /// The route.
+    pub fn route(&self) -> Option<&Arc<Route>> {
+        self.matched.as_ref().map(|(_, route)| *route)
+    }
+}
+
+impl Elsewhere {
+    fn new(upstream: &Arc<Upstream>, routes: &[Arc<Route>], config: &Config) -> Elsewhere {
+        let routes =
+            config.routes.iter().zip(routes).map(|(settings, route)| {
+                Arc::new(Route::new(settings, Arc::clone(upstream), route.known.clone(), config))
+            });
+        Elsewhere { upstream: Arc::clone(upstream), routes: routes.collect() }
     }
 }
 
 impl Route {
-    fn new(route: &config::Route, upstream: Arc<Upstream>, config: &Config) -> Route {
+    fn new(route: &config::Route, upstream: Arc<Upstream>, known: Option<Arc<Known>>, config: &Config) -> Route {
         let by_origin = route.revalidate == config::Revalidate::Origin;
         let heeded = route.honor_request_directives || by_origin;
         let Selecting { query, cookies, vary, form } = Selecting::of(route);
@@ -172,7 +230,7 @@ impl Route {
             preference: preference(&route.preferred_region, config, &upstream),
             upstream,
             methods: route.methods.as_ref().and_then(Methods::new),
-            known: known(route),
+            known,
             tagger: Tagger::new(&pattern, route.kind, route.tags.clone()),
             pattern,
             kind: RouteKind::new(route, &vary, config.cache.negative_ttl),
@@ -190,6 +248,7 @@ impl Route {
             unkept: unkept(route),
             wanting: wanting(route),
             serves: route.kind,
+            cors: route.cors.clone(),
         }
     }
 }

@@ -5,12 +5,14 @@ use std::borrow::Cow;
 /// A path and a query, in the form that everything after this point uses.
 ///
 /// Normal form of a path: unreserved characters decoded, what a path may not hold as it is encoded, hex digits in upper case,
-/// dot segments resolved (RFC 3986 sections 6.2.2 and 5.2.4). The query is kept as it came, but for what no query may hold.
+/// dot segments resolved (RFC 3986 sections 6.2.2 and 5.2.4), single slashes. The query is kept as it came, but for what no query
+/// may hold.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Target<'a> {
     path: Cow<'a, str>,
     query: Option<Cow<'a, str>>,
-    single_slashes: bool,
+    /// Whether it came with repeated slashes: then it is told its one name, and by that the rules know it.
+    repeated_slashes: bool,
 }
 
 /// Longest target that is served, in bytes.
@@ -55,8 +57,9 @@ impl<'a> Target<'a> {
             Some(resolved) => Cow::Owned(resolved),
             None => spelled,
         };
-        let single_slashes = !resolved.contains("//");
-        Ok(Target { path: resolved, query, single_slashes })
+        let repeated_slashes = resolved.contains("//");
+        let path = if repeated_slashes { Cow::Owned(single_slashes(&resolved)) } else { resolved };
+        Ok(Target { path, query, repeated_slashes })
     }
 
     /// The path in normal form.
@@ -84,10 +87,7 @@ impl<'a> Target<'a> {
 
     /// Where the same page is without repeated slashes; none when it has none.
     pub fn without_repeated_slashes(&self) -> Option<String> {
-        if self.single_slashes {
-            return None;
-        }
-        Some(self.with_query(single_slashes(&self.path)))
+        self.repeated_slashes.then(|| self.forwarded())
     }
 
     /// Where the same page is without its trailing slash.

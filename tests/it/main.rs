@@ -12,6 +12,8 @@ mod conditional;
 #[cfg(test)]
 mod configuration;
 #[cfg(test)]
+mod cors;
+#[cfg(test)]
 mod dashboards;
 #[cfg(test)]
 mod demo;

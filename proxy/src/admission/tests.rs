@@ -63,7 +63,7 @@ fn request(method: &str, target: &str, lines: &[Line<'_>]) -> Request {
 /// The decision, in words.
 fn decided(snapshot: &Arc<Snapshot>, request: &Request) -> String {
     let target = Target::parse(&request.target).unwrap();
-    match admit(request, &target, snapshot, SystemTime::UNIX_EPOCH) {
+    match admit(request, &target, snapshot.addressee(target.matched_path(), None), snapshot, SystemTime::UNIX_EPOCH) {
         Admission::Answer(notice, what) => {
             let location = notice.fields.get(&LOCATION).map(|location| format!(" {}", location.to_str().unwrap()));
             let what = Outcome::Answered(what).to_string().replace("evergate; detail=", "");
@@ -276,7 +276,9 @@ fn a_cached_handler_sees_the_chosen_cookies() {
 /// The key and the variant of a request that the cache may answer.
 fn identity(snapshot: &Arc<Snapshot>, request: &Request) -> (Vec<u8>, Variant) {
     let target = Target::parse(&request.target).unwrap();
-    let Admission::Cached(selected) = admit(request, &target, snapshot, SystemTime::UNIX_EPOCH) else {
+    let Admission::Cached(selected) =
+        admit(request, &target, snapshot.addressee(target.matched_path(), None), snapshot, SystemTime::UNIX_EPOCH)
+    else {
         panic!("{request:?} is not cached");
     };
     let mut key = Vec::new();
@@ -319,8 +321,9 @@ fn generation_scheme_upstream_and_host_are_in_the_key() {
     let plain = request("GET", "/posts", &[("host", "a.example")]);
     let secure = Request { scheme: Scheme::Https, ..plain.clone() };
     let with_generation = |generation: &str| {
-        let snapshot = Arc::into_inner(snapshot("")).expect("it is shared with nobody");
-        Arc::new(Snapshot { generation: generation.to_owned(), ..snapshot })
+        let mut snapshot = Arc::into_inner(snapshot("")).expect("it is shared with nobody");
+        snapshot.generation = generation.to_owned();
+        Arc::new(snapshot)
     };
     let hosts = snapshot("hosts: [a.example, b.example]");
     let keys = [

@@ -43,6 +43,11 @@ impl Methods {
     }
 }
 
+/// Reads the name of a method.
+pub(super) fn name(node: &Node) -> Result<String, Expected> {
+    method(node).map(|method| method.as_str().to_owned())
+}
+
 fn method(node: &Node) -> Result<Method, Expected> {
     const EXPECTED: &str = "the name of a method (GET, POST, PUT, PATCH, DELETE, OPTIONS, HEAD)";
     let text = node.text().ok_or(EXPECTED)?;

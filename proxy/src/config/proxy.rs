@@ -3,16 +3,19 @@
 use bytes::Bytes;
 use http::StatusCode;
 
+use super::cors::{self, Owner};
 use super::matcher::read_matcher;
 use super::message::{read_fields, read_mapping};
 use super::node::{Content, Expected, Node};
 use super::problem::Report;
 use super::quantity::flag;
 use super::section::{Section, words};
-use crate::rules::{Action, Answer, Case, Destination, Direction, Names, Reach, Rule};
+use super::security::add_preset;
+use super::upstream::{Upstream, UpstreamId};
+use crate::rules::{Action, Answer, Case, Destination, Direction, Names, Reach, Rewrite, Rule};
 
 /// Reads the list `proxy`.
-pub(super) fn read_all(node: Option<&Node>, report: &mut Report) -> Vec<Rule> {
+pub(super) fn read_all(node: Option<&Node>, upstreams: &[Upstream], report: &mut Report) -> Vec<Rule> {
     let Some(node) = node else { return Vec::new() };
     let items = match &node.content {
         Content::List(items) => items.as_slice(),
@@ -26,10 +29,10 @@ pub(super) fn read_all(node: Option<&Node>, report: &mut Report) -> Vec<Rule> {
         report.add(&node.path, format!("{} entries", items.len()), format!("at most {MOST_RULES}"));
         return Vec::new();
     }
-    items.iter().map(|item| read(item, report)).collect()
+    items.iter().map(|item| read(item, upstreams, report)).collect()
 }
 
-fn read(item: &Node, report: &mut Report) -> Rule {
+fn read(item: &Node, upstreams: &[Upstream], report: &mut Report) -> Rule {
     let section = Section::open(item, KEYS, report);
     let case = match section.read("case_sensitive", report, flag) {
         Some(false) => Case::Insensitive,
@@ -37,25 +40,27 @@ fn read(item: &Node, report: &mut Report) -> Rule {
     };
     let matcher = read_matcher(section.get("matcher"), case, report);
     let names = matcher.as_ref().map_or_else(Names::unknown, |matcher| matcher.names());
-    let action = read_action(&section, &names, report);
+    let action = read_action(&section, &names, upstreams, report);
+    let cors = cors::read(section.get("cors"), &Owner::Rule, report);
     let request = read_fields(&section, "request_headers", Direction::Request, &names, report);
-    let response = read_fields(&section, "response_headers", Direction::Response, &names, report);
+    let mut response = read_fields(&section, "response_headers", Direction::Response, &names, report);
+    add_preset(&section, &mut response, report);
     if let Content::Map(_) = item.content
         && EFFECTS.iter().all(|key| section.get(key).is_none())
     {
         report.add(&item.path, "an entry that changes nothing", format!("at least one of {}", words(EFFECTS)));
     }
-    Rule { matcher: matcher.unwrap_or_default(), action, request, response }
+    Rule { matcher: matcher.unwrap_or_default(), action, cors, request, response }
 }
 
-fn read_action(section: &Section<'_>, names: &Names, report: &mut Report) -> Action {
+fn read_action(section: &Section<'_>, names: &Names, upstreams: &[Upstream], report: &mut Report) -> Action {
     let there: Vec<&Node> = ACTIONS.iter().filter_map(|key| section.get(key)).collect();
     if let [first, second, ..] = there.as_slice() {
         let expected = format!("only one of {} in an entry; the first is", words(ACTIONS));
         report.add_beside(&second.path, second.found(), expected, &first.path);
     }
     let redirect = section.get("redirect").map(|node| read_redirect(node, names, report));
-    let rewrite = section.get("rewrite").map(|node| read_rewrite(node, names, report));
+    let rewrite = section.get("rewrite").map(|node| read_rewrite(node, names, upstreams, report));
     let respond = section.get("respond").map(|node| read_respond(node, names, report));
     redirect.flatten().or(rewrite.flatten()).or(respond).unwrap_or_default()
 }
@@ -71,9 +76,17 @@ fn read_redirect(node: &Node, names: &Names, report: &mut Report) -> Option<Acti
     Some(Action::Redirect(to, status.unwrap_or(StatusCode::TEMPORARY_REDIRECT)))
 }
 
-fn read_rewrite(node: &Node, names: &Names, report: &mut Report) -> Option<Action> {
-    let section = Section::open(node, &["to"], report);
-    read_to(&section, names, Reach::Here, report).map(Action::Rewrite)
+fn read_rewrite(node: &Node, names: &Names, upstreams: &[Upstream], report: &mut Report) -> Option<Action> {
+    let section = Section::open(node, &["to", "upstream"], report);
+    let to = match section.get("to") {
+        // Another upstream may have the page under the same name.
+        None if section.get("upstream").is_some() => None,
+        Some(_) | None => Some(read_to(&section, names, Reach::Here, report)?),
+    };
+    // Without upstreams no name is right, and that they are missing was reported.
+    let named = section.get("upstream").filter(|_| !upstreams.is_empty());
+    let upstream = named.and_then(|node| node.read(report, |node| UpstreamId::read(node, upstreams)));
+    Some(Action::Rewrite(Rewrite { to, upstream }))
 }
 
 fn read_to(section: &Section<'_>, names: &Names, reach: Reach, report: &mut Report) -> Option<Destination> {
@@ -112,8 +125,17 @@ fn read_respond(node: &Node, names: &Names, report: &mut Report) -> Action {
     Action::Respond(Answer { status, fields, body: body.unwrap_or_default() })
 }
 
-const KEYS: &[&str] =
-    &["matcher", "case_sensitive", "redirect", "rewrite", "respond", "request_headers", "response_headers"];
+const KEYS: &[&str] = &[
+    "matcher",
+    "case_sensitive",
+    "redirect",
+    "rewrite",
+    "respond",
+    "cors",
+    "request_headers",
+    "response_headers",
+    "security_headers",
+];
 
 /// The keys of which an entry has at least one.
 const EFFECTS: &[&str] = KEYS.split_at(2).1;

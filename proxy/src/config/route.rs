@@ -1,9 +1,11 @@
 //! Routes: what may be kept of the answers of a path, and for how long.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use http::{HeaderName, HeaderValue};
 
+use super::cors::{self, Owner};
 use super::methods::Methods;
 use super::node::{Content, Expected, Node};
 use super::params::KnownParams;
@@ -15,6 +17,7 @@ use super::section::Section;
 use super::segment::{Caching, Dynamic, FetchCache, Kind, PreferredRegion, kind, label};
 use super::tags::TagTemplate;
 use super::upstream::{Upstream, UpstreamId};
+use crate::rules::Cors;
 
 /// A configured path with its settings; `defaults` are already merged in.
 #[derive(Debug, Clone, PartialEq)]
@@ -79,6 +82,9 @@ pub struct Route {
     pub honor_request_directives: bool,
     /// Whether the gateway may send stored answers in the codings of `cache.compress`. Default: true.
     pub compress: bool,
+    /// `cors`: which pages of other origins may read answers, instead of what rules say. `{}` is nobody. Default: what
+    /// rules say.
+    pub cors: Option<Arc<Cors>>,
 }
 
 /// How long an answer is fresh: the route's window.
@@ -162,12 +168,12 @@ impl Route {
         let bypass = section.section("bypass", BYPASS_KEYS, report);
         let tags =
             section.get("tags").and_then(|node| node.read_list(TAGS, report, |node| TagTemplate::read(node, &pattern)));
+        let methods = section.get("methods").and_then(|node| Methods::read(node, report));
         let authorizations = [("pass", Authorization::Pass), ("strip", Authorization::Strip)];
         Self {
             pattern,
             upstream: upstream.unwrap_or_else(|| surroundings.upstream_for(runtime.as_deref())),
             runtime,
-            methods: section.get("methods").and_then(|node| Methods::read(node, report)),
             dynamic,
             revalidate,
             fetch_cache,
@@ -193,6 +199,8 @@ impl Route {
             heuristic_freshness: section.read("heuristic_freshness", report, flag).unwrap_or(false),
             honor_request_directives: section.read("honor_request_directives", report, flag).unwrap_or(false),
             compress: section.read("compress", report, flag).unwrap_or(true),
+            cors: cors::read(section.get("cors"), &Owner::Route(methods.as_ref()), report),
+            methods,
         }
     }
 }
@@ -374,6 +382,7 @@ pub(super) const KEYS: &[&str] = &[
     "heuristic_freshness",
     "honor_request_directives",
     "compress",
+    "cors",
 ];
 
 /// The keys of `defaults`: those of a route that do not belong to one path.

@@ -1,5 +1,6 @@
 //! Whole configurations: defaults, the reference, what is broken, and what becomes of each part.
 
+mod cors;
 mod proxy;
 mod settings;
 

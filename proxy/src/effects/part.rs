@@ -43,7 +43,7 @@ impl PassingPart {
             extent,
             variant: Variant::of(&variance, &fields),
             initial_age: age,
-            groups: groups_of(&head, &answer.site()?),
+            groups: groups_of(&head, &answer.site()?.bytes()),
             tags: route.tagger.tags(target.path(), &params, &tags),
             began,
         };

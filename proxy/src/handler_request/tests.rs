@@ -53,7 +53,9 @@ fn asked(
         protocol: Protocol::Http11,
     };
     let target = Target::parse(&request.target).unwrap();
-    let Admission::Cached(selected) = admit(&request, &target, snapshot, SystemTime::UNIX_EPOCH) else {
+    let Admission::Cached(selected) =
+        admit(&request, &target, snapshot.addressee(target.matched_path(), None), snapshot, SystemTime::UNIX_EPOCH)
+    else {
         panic!("{request:?} is not cached");
     };
     let asked = HandlerRequest::new(&selected, &request, old);

@@ -7,6 +7,7 @@ use http::header::{
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 
 use super::captured::Captured;
+use super::cors::{Cors, Said, Sender};
 use super::template::Template;
 use crate::forwarded::for_the_gateway_alone;
 use crate::request::lists;
@@ -76,6 +77,7 @@ enum Change {
     Set(HeaderName, HeaderValue),
     Append(HeaderName, HeaderValue),
     Vary(Vec<HeaderName>),
+    Cors(Said),
 }
 
 /// Fields of which a message may have several that mean different things: a rule's stand beside the handler's, as in Next.js.
@@ -183,7 +185,7 @@ impl Changes {
     }
 
     /// Tells with the answer what it depends on, whatever else becomes of its `Vary`.
-    pub(super) fn vary(&mut self, mut names: Vec<HeaderName>) {
+    pub fn vary(&mut self, mut names: Vec<HeaderName>) {
         names.sort_unstable_by(|one, other| one.as_str().cmp(other.as_str()));
         names.dedup();
         if !names.is_empty() {
@@ -191,11 +193,18 @@ impl Changes {
         }
     }
 
+    /// Says with the answer to a request from `sender` what pages of other origins may do. Rules that are about these fields
+    /// by name have the last word.
+    pub fn cross(&mut self, cors: &Cors, sender: Sender, headers: &HeaderMap) {
+        self.0.insert(0, Change::Cors(cors.said(sender, headers)));
+        self.vary(Cors::READ.to_vec());
+    }
+
     /// Whether a rule adds a line of this name.
     pub fn write(&self, wanted: &HeaderName) -> bool {
         self.0.iter().any(|change| match change {
             Change::Set(name, _) | Change::Append(name, _) => name == wanted,
-            Change::Remove(_) | Change::Vary(_) => false,
+            Change::Remove(_) | Change::Vary(_) | Change::Cors(_) => false,
         })
     }
 
@@ -214,6 +223,7 @@ impl Changes {
         self.0.iter().any(|change| match change {
             Change::Remove(name) | Change::Set(name, _) | Change::Append(name, _) => name == wanted,
             Change::Vary(_) => *wanted == VARY,
+            Change::Cors(said) => said.concerns(wanted),
         })
     }
 
@@ -228,7 +238,7 @@ impl Changes {
     pub fn apply_to_answer(&self, lines: &mut impl FieldLines, status: StatusCode) {
         for change in &self.0 {
             let written = match change {
-                Change::Remove(_) | Change::Vary(_) => None,
+                Change::Remove(_) | Change::Vary(_) | Change::Cors(_) => None,
                 Change::Set(name, _) | Change::Append(name, _) => Some(name),
             };
             if status != StatusCode::NOT_MODIFIED || written.is_none_or(|name| !OF_THE_BODY.contains(name)) {
@@ -241,7 +251,7 @@ impl Changes {
     pub fn decided(&self) -> impl Iterator<Item = &HeaderName> {
         self.0.iter().filter_map(|change| match change {
             Change::Remove(name) | Change::Set(name, _) => Some(name),
-            Change::Append(..) | Change::Vary(_) => None,
+            Change::Append(..) | Change::Vary(_) | Change::Cors(_) => None,
         })
     }
 }
@@ -258,6 +268,7 @@ impl Change {
             Change::Append(name, value) if *name == VARY && lines.all(name).any(|known| known == value) => {}
             Change::Append(name, value) => lines.add(name, value),
             Change::Vary(names) => lines.tell_vary(names),
+            Change::Cors(said) => said.apply(lines),
         }
     }
 }

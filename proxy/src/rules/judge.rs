@@ -1,5 +1,7 @@
 //! Judging: what the rules make of one request, from the first to the last.
 
+use std::sync::Arc;
+
 use http::{HeaderName, HeaderValue};
 
 use super::captured::Captured;
@@ -25,9 +27,7 @@ impl Rules {
         match self.list.iter().try_for_each(|rule| judging.consider(rule)) {
             Ok(()) => judging.finish(),
             // What cannot be judged keeps of the answer's fields what no matcher has a part in.
-            Err(failed) => {
-                Judgement { response: self.everywhere.clone(), end: Some(End::Failed(failed)), ..Judgement::default() }
-            }
+            Err(failed) => Judgement { end: Some(End::Failed(failed)), ..self.unjudged() },
         }
     }
 }
@@ -46,11 +46,15 @@ struct Judging<'s> {
 impl Judging<'_> {
     fn consider(&mut self, rule: &Rule) -> Result<(), Failed> {
         let going_on = self.power == Power::Full && self.judgement.end.is_none();
-        if rule.response.is_empty() && !(going_on && rule.changes_requests()) {
+        let counts = rule.changes_answers() || going_on && rule.changes_requests();
+        if !counts {
             return Ok(());
         }
         let Some(captured) = self.captures(rule)? else { return Ok(()) };
         rule.response.resolve(&captured, Direction::Response, &mut self.judgement.response);
+        if let Some(cors) = &rule.cors {
+            self.judgement.cors = Some(Arc::clone(cors));
+        }
         if going_on {
             rule.request.resolve(&captured, Direction::Request, &mut self.judgement.request);
             self.act(&rule.action, &captured)?;
@@ -77,10 +81,13 @@ impl Judging<'_> {
                 self.judgement.end = Some(End::Redirect(*status, location));
             }
             Action::Rewrite(_) if self.rewrites == MOST_REWRITES => return Err(Failed::Endless),
-            Action::Rewrite(to) => {
+            Action::Rewrite(rewrite) => {
                 self.rewrites += 1;
-                let (_, query) = now(&self.judgement, self.subject);
-                self.judgement.target = Some(normal(&to.build(captured, query)?)?);
+                if let Some(to) = &rewrite.to {
+                    let (_, query) = now(&self.judgement, self.subject);
+                    self.judgement.target = Some(normal(&to.build(captured, query)?)?);
+                }
+                self.judgement.upstream = rewrite.upstream.or(self.judgement.upstream);
             }
             Action::Respond(answer) => self.judgement.end = Some(answer.render(captured)),
         }

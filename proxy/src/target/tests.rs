@@ -146,13 +146,13 @@ fn slashes_have_one_spelling_too() {
         ("/a/", "/a", None, Some("/a")),
         ("/a/?b", "/a", None, Some("/a?b")),
         ("/a/b/?b=/", "/a/b", None, Some("/a/b?b=/")),
-        ("//", "/", Some("/"), Some("/")),
-        ("/a//b?c//d", "/a//b", Some("/a/b?c//d"), None),
-        ("///a////b/", "///a////b", Some("/a/b/"), Some("///a////b")),
+        ("//", "/", Some("/"), None),
+        ("/a//b?c//d", "/a/b", Some("/a/b?c//d"), None),
+        ("///a////b/", "/a/b", Some("/a/b/"), Some("/a/b")),
         // Not a way to another host: what follows the first slash is a path.
-        ("//evil.example/a", "//evil.example/a", Some("/evil.example/a"), None),
-        ("/.//evil.example", "//evil.example", Some("/evil.example"), None),
-        ("/a/..//evil.example", "//evil.example", Some("/evil.example"), None),
+        ("//evil.example/a", "/evil.example/a", Some("/evil.example/a"), None),
+        ("/.//evil.example", "/evil.example", Some("/evil.example"), None),
+        ("/a/..//evil.example", "/evil.example", Some("/evil.example"), None),
         ("/%2f/a", "/%2F/a", None, None),
     ];
     for (raw, matched, single, without_trailing) in cases {
@@ -222,7 +222,7 @@ proptest! {
     fn normal_form_is_normal(raw in target()) {
         let Ok(target) = Target::parse(&raw) else { return Ok(()) };
         let path = target.path();
-        prop_assert!(path.starts_with('/'));
+        prop_assert!(path.starts_with('/') && !path.contains("//"), "{}", path);
         prop_assert!(path.split('/').all(|segment| segment != "." && segment != ".."), "{}", path);
         for (encoded, byte) in decoded_bytes(path) {
             if encoded {
@@ -234,7 +234,8 @@ proptest! {
         prop_assert!(!path.split('%').skip(1).any(|after| after[..2].contains(|digit: char| digit.is_ascii_lowercase())));
         // Once is enough: a rule that sees it again sees the same.
         let forwarded = target.forwarded();
-        prop_assert_eq!(Target::parse(&forwarded), Ok(target.clone()));
+        let again = Target::parse(&forwarded).unwrap();
+        prop_assert_eq!((again.path(), again.query()), (path, target.query()));
         // A redirect to the one spelling is followed once.
         if let Some(location) = target.without_repeated_slashes() {
             let there = Target::parse(&location).unwrap();

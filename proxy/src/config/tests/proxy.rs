@@ -4,7 +4,7 @@ use http::StatusCode;
 
 use super::{problems, with};
 use crate::config::Config;
-use crate::rules::{Action, Case, Destination, Matcher, PathPattern, Reach};
+use crate::rules::{Action, Case, Destination, Matcher, PathPattern, Reach, Rewrite};
 
 /// A configuration with one entry of these settings.
 fn entry(settings: &str) -> Result<Config, crate::config::Problems> {
@@ -35,7 +35,8 @@ fn entries_are_read() {
         third.action,
         Action::Redirect(to(third, "/d", Reach::Anywhere).unwrap(), StatusCode::TEMPORARY_REDIRECT)
     );
-    assert_eq!(fourth.action, Action::Rewrite(to(fourth, "/app/:0", Reach::Here).unwrap()));
+    let app = to(fourth, "/app/:0", Reach::Here).ok();
+    assert_eq!(fourth.action, Action::Rewrite(Rewrite { to: app, upstream: None }));
     let shop = to(fifth, "https://acme.com/:shop", Reach::Anywhere).unwrap();
     assert_eq!(fifth.action, Action::Redirect(shop, StatusCode::PERMANENT_REDIRECT));
     let Action::Respond(answer) = &sixth.action else { panic!("{sixth:?}") };
@@ -60,7 +61,7 @@ const BROKEN: &[Broken] = &[
         "matcher: /a",
         "",
         "an entry that changes nothing",
-        "at least one of `redirect`, `rewrite`, `respond`, `request_headers`, `response_headers`",
+        "at least one of `redirect`, `rewrite`, `respond`, `cors`, `request_headers`, `response_headers`, `security_headers`",
     ),
     ("matcher: true, rewrite: { to: /b }", ".matcher", "`true`", PATTERN),
     (
@@ -157,6 +158,14 @@ const BROKEN: &[Broken] = &[
         "`https://acme.com`",
         "a path of this gateway (`/new/:path*`)",
     ),
+    ("matcher: /a, rewrite: {}", ".rewrite.to", "nothing", "where it leads (`/new/:path*`)"),
+    (
+        "matcher: /a, rewrite: { upstream: elsewhere }",
+        ".rewrite.upstream",
+        "`elsewhere`",
+        "the name of an upstream: `demo`",
+    ),
+    ("security_headers: lax", ".security_headers", "`lax`", "one of `basic`, `strict`"),
     ("matcher: /a, respond: { status: 101 }", ".respond.status", "`101`", "a status from 200 to 599, apart from 304"),
     ("matcher: /a, respond: { status: 304 }", ".respond.status", "`304`", "a status from 200 to 599, apart from 304"),
     (
@@ -278,4 +287,46 @@ fn every_problem_of_an_entry_is_told_at_once() {
         problems(with(&format!("proxy:\n{many}"))),
         "config.yaml:2: proxy: found 1025 entries, expected at most 1024"
     );
+}
+
+/// What an entry sets and removes of answers, the last word about a name last.
+fn answers(settings: &str) -> (Vec<String>, Vec<String>) {
+    let response =
+        entry(settings).unwrap_or_else(|problems| panic!("{settings}: {problems}")).proxy[0].response.clone();
+    let fixed = |(name, value): &(crate::rules::Template, crate::rules::Template)| {
+        format!("{}: {}", name.fixed().unwrap(), value.fixed().unwrap())
+    };
+    (response.set.iter().map(fixed).collect(), response.remove.iter().map(ToString::to_string).collect())
+}
+
+#[test]
+fn a_preset_of_security_headers_is_what_the_entry_does_not_say_itself() {
+    let (set, remove) = answers("security_headers: basic");
+    assert_eq!(
+        set,
+        [
+            "x-content-type-options: nosniff",
+            "x-frame-options: SAMEORIGIN",
+            "referrer-policy: strict-origin-when-cross-origin"
+        ]
+    );
+    assert_eq!(remove, ["x-powered-by"]);
+    let (set, remove) = answers(
+        "security_headers: strict, response_headers: { set: { X-Frame-Options: SAMEORIGIN }, remove: [content-security-policy] }",
+    );
+    assert_eq!(
+        set,
+        [
+            "strict-transport-security: max-age=63072000; includeSubDomains",
+            "x-content-type-options: nosniff",
+            "x-frame-options: DENY",
+            "referrer-policy: same-origin",
+            "permissions-policy: camera=(), display-capture=(), geolocation=(), microphone=(), payment=(), usb=()",
+            "cross-origin-opener-policy: same-origin",
+            "cross-origin-resource-policy: same-origin",
+            "x-permitted-cross-domain-policies: none",
+            "X-Frame-Options: SAMEORIGIN"
+        ]
+    );
+    assert_eq!(remove, ["content-security-policy", "x-powered-by"]);
 }

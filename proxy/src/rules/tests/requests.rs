@@ -7,7 +7,7 @@ use evergate_cache::Fields;
 
 use super::super::{
     Action, Alternative, Answer, Case, Condition, Destination, Direction, End, Failed, FieldRules, Judgement, Matcher,
-    PathPattern, Power, Reach, Rule, Rules, Subject, Template, Unbuildable, Undecided, Verb, What, may,
+    PathPattern, Power, Reach, Rewrite, Rule, Rules, Subject, Template, Unbuildable, Undecided, Verb, What, may,
 };
 
 fn matcher(source: &str) -> Matcher {
@@ -30,7 +30,8 @@ fn rewrite(source: &str, to: &str) -> Rule {
 
 fn rewrite_of(matcher: Matcher, to: &str) -> Rule {
     let to = Destination::compile(to, &matcher.names(), Reach::Here).unwrap();
-    Rule { matcher, action: Action::Rewrite(to), ..Rule::default() }
+    let rewrite = Rewrite { to: Some(to), upstream: None };
+    Rule { matcher, action: Action::Rewrite(rewrite), ..Rule::default() }
 }
 
 fn lines(matcher: &Matcher, lines: &[(&str, &str)]) -> Vec<(Template, Template)> {
