@@ -6,6 +6,8 @@ mod caches;
 mod fields;
 mod requests;
 mod rewrites;
+mod stored;
+mod upstreams;
 
 use evergate_tests::{Client, Gateway, Origin, Reply, Response, Seen};
 
