@@ -63,7 +63,7 @@ const COLUMNS: [Column; 6] = [
 /// `null` where nothing limits it.
 type Field = (&'static str, fn(&Route, &Config) -> Value);
 
-const FIELDS: [Field; 16] = [
+const FIELDS: [Field; 17] = [
     ("path", |route, _| json!(route.pattern.to_string())),
     ("methods", |route, _| json!(listed_methods(route))),
     ("revalidate", |route, _| match route.revalidate {
@@ -96,6 +96,10 @@ const FIELDS: [Field; 16] = [
         Some(KnownParams::Asked { url, every }) => json!({ "url": url, "every": every.map(seconds) }),
     }),
     ("dynamic_params", |route, _| json!(route.dynamic_params)),
+    ("cors", |route, _| match &route.cors {
+        None => Value::Null,
+        Some(cors) => json!({ "allow_origins": cors.origins.iter().map(ToString::to_string).collect::<Vec<_>>() }),
+    }),
     ("tags", |route, _| route.tags.iter().map(ToString::to_string).collect()),
 ];
 
