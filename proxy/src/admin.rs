@@ -1,61 +1,52 @@
 //! The admin listener: health, readiness, metrics and explanations, apart from the visitors' traffic.
 
+mod guard;
+
 use std::sync::Arc;
 
 use axum::Router;
 use axum::extract::{Query, State};
-use axum::http::{HeaderMap, StatusCode, header};
+use axum::http::{StatusCode, header};
+use axum::middleware::from_fn_with_state;
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
-use sha2::{Digest, Sha256};
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 
 use crate::explain::{Question, explain};
 use crate::gateway::Gateway;
 use crate::phase::Phase;
+use guard::{Guard, guard};
 
 /// What the admin listener answers from.
 #[derive(Clone)]
 pub struct Admin {
     gateway: Arc<Gateway>,
     phase: watch::Receiver<Phase>,
-    /// The digest of the token; none where nobody is asked for it.
-    token: Option<[u8; 32]>,
 }
 
 impl Admin {
-    /// The admin side of `gateway`, which is in this phase. With a token, what tells of stored responses asks for it.
-    pub fn new(gateway: Arc<Gateway>, phase: watch::Receiver<Phase>, token: Option<&str>) -> Admin {
-        Admin { gateway, phase, token: token.map(digest) }
+    /// The admin side of `gateway`, which is in this phase.
+    pub fn new(gateway: Arc<Gateway>, phase: watch::Receiver<Phase>) -> Admin {
+        Admin { gateway, phase }
     }
 
-    /// Whether a request may see what is stored (RFC 6750 section 2.1). Digests are compared, so that the time it takes says
-    /// nothing about the token.
-    fn admits(&self, headers: &HeaderMap) -> bool {
-        let Some(token) = self.token else { return true };
-        let given = headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
-        let given =
-            given.and_then(|value| value.split_once(' ')).filter(|(kind, _)| kind.eq_ignore_ascii_case("bearer"));
-        given.is_some_and(|(_, given)| digest(given.trim()) == token)
-    }
-
-    /// Serves `listener` until the process ends: a probe wants to be told that the gateway is draining.
-    pub async fn serve(self, listener: TcpListener) -> std::io::Result<()> {
+    /// Serves `listener` until the process ends: a probe wants to be told that the gateway is draining. With a token, what
+    /// tells of stored responses or changes something asks for it.
+    pub async fn serve(self, listener: TcpListener, token: Option<&str>) -> std::io::Result<()> {
+        let guarded = Router::new()
+            .route("/explain", get(explained))
+            .route_layer(from_fn_with_state(Guard::new(token, listener.local_addr()?), guard));
         let routes = Router::new()
             .route("/healthz", get(healthz))
             .route("/readyz", get(readyz))
             .route("/metrics", get(metrics))
-            .route("/explain", get(explained))
+            .merge(guarded)
             .fallback(not_found)
             .method_not_allowed_fallback(method_not_allowed)
             .with_state(self);
         axum::serve(listener, routes).await
     }
-}
-
-fn digest(token: &str) -> [u8; 32] {
-    Sha256::digest(token.as_bytes()).into()
 }
 
 /// The process is alive.
@@ -82,16 +73,7 @@ async fn metrics(State(admin): State<Admin>) -> Response {
 }
 
 /// What would become of a request: `/explain?url=/items/a&method=GET&header=accept-language:+fr`.
-async fn explained(
-    State(admin): State<Admin>,
-    headers: HeaderMap,
-    Query(parameters): Query<Vec<(String, String)>>,
-) -> Response {
-    if !admin.admits(&headers) {
-        let asked = [(header::WWW_AUTHENTICATE, "Bearer")];
-        return (asked, error(StatusCode::UNAUTHORIZED, "the token of the admin listener is missing or wrong"))
-            .into_response();
-    }
+async fn explained(State(admin): State<Admin>, Query(parameters): Query<Vec<(String, String)>>) -> Response {
     match Question::read(&parameters) {
         Ok(question) => axum::Json(explain(&admin.gateway, question)).into_response(),
         Err(problem) => error(StatusCode::BAD_REQUEST, &problem.to_string()),

@@ -124,9 +124,9 @@ async fn serve(config: &Config, tell: impl Fn(News<'_>)) -> Result<(), ServerErr
         demo,
     };
     let (phase, phases) = phase::starting();
-    let admin = Admin::new(Arc::clone(&gateway), phases, config.admin.token.as_deref());
+    let (admin, token) = (Admin::new(Arc::clone(&gateway), phases), config.admin.token.clone());
     tokio::spawn(async move {
-        if let Err(error) = admin.serve(admin_listener).await {
+        if let Err(error) = admin.serve(admin_listener, token.as_deref()).await {
             error!(%error, "the admin listener ended");
         }
     });

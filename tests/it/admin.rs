@@ -149,3 +149,26 @@ async fn a_cached_fill_is_waited_for_when_draining_too() {
     assert!(visitor.complete() && body == b"begun", "{}", String::from_utf8_lossy(&body));
     assert_eq!(gateway.stop().await.code, 0);
 }
+
+/// A GET of what the listener guards, with these header lines.
+async fn guarded(gateway: &Gateway, lines: &[(&str, &str)]) -> Response {
+    Client::connect(gateway.admin()).await.get_with("/explain?url=/", lines).await
+}
+
+#[tokio::test]
+async fn a_listener_of_this_machine_is_asked_by_its_names() {
+    let (_origin, gateway) = plain().await;
+    let port = gateway.admin().port();
+    for host in
+        [format!("127.0.0.1:{port}"), format!("LOCALHOST:{port}"), String::from("localhost"), format!("[::1]:{port}")]
+    {
+        assert_eq!(guarded(&gateway, &[("host", &host)]).await.status, 200, "{host}");
+    }
+    // The page's own name leads here by now, and its browser thinks that it asks its own site.
+    for host in ["evil.example", "evil.example:80", "127.0.0.1.evil.example", "localhost.evil.example", ""] {
+        let response = guarded(&gateway, &[("host", host)]).await;
+        is_error(&response, 421);
+    }
+    let probe = Client::connect(gateway.admin()).await.get_with("/healthz", &[("host", "pod.example")]).await;
+    assert_eq!(probe.status, 200, "probes ask by any name");
+}
