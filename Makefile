@@ -15,7 +15,7 @@ export NEXT_TELEMETRY_DISABLED := 1
 .DEFAULT_GOAL := help
 # The steps of `test` are in order, and cargo uses every core by itself.
 .NOTPARALLEL:
-.PHONY: help run build test test-rust fuzz conformance bench-routes lint setup-build setup-test setup-rust setup-node setup-promtool setup-next setup-conformance setup-cxx setup-fuzz
+.PHONY: help run build test test-rust fuzz conformance bench-routes lint setup-build setup-test setup-rust setup-node setup-promtool setup-next setup-conformance setup-browser setup-cxx setup-fuzz
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -78,7 +78,7 @@ setup-build: ## install what the build needs: cmake
 	  command -v cmake >/dev/null 2>&1 || fail "cmake is needed to build pingora and could not be installed; install it and run make again"; \
 	}
 
-setup-test: setup-rust setup-node setup-promtool setup-next setup-conformance setup-fuzz ## install what the tests need: rustfmt, clippy, Node.js, promtool, the Next.js app, the HTTP cache suite, cargo-fuzz
+setup-test: setup-rust setup-node setup-promtool setup-next setup-conformance setup-browser setup-fuzz ## install what the tests need: rustfmt, clippy, Node.js, promtool, the Next.js app, the HTTP cache suite, Chromium, cargo-fuzz
 
 setup-rust:
 	@{ cargo fmt --version && cargo clippy --version; } >/dev/null 2>&1 \
@@ -122,6 +122,17 @@ setup-conformance: setup-node
 	@cd $(SUITE) && { \
 	  { [ node_modules/installed -nt package-lock.json ] && [ node_modules/installed -nt package.json ]; } \
 	  || { echo "installing $(SUITE)" && npm ci --no-audit --no-fund && touch node_modules/installed; }; \
+	}
+
+# Under the names that tests/src/tools.rs looks for.
+BROWSER = command -v chromium || command -v chromium-browser || command -v google-chrome
+
+setup-browser: ## install what the tests of CORS need: a Chromium, which they run without a window
+	@{ $(BROWSER); } >/dev/null 2>&1 || { \
+	  $(SHELL_FUNCTIONS) \
+	  install_packages chromium chromium chromium chromium; \
+	  hash -r; \
+	  { $(BROWSER); } >/dev/null 2>&1 || fail "Chromium is needed for the tests of CORS and could not be installed; install it, or google-chrome, and run make again"; \
 	}
 
 # libFuzzer is written in C++ and built with the targets.
