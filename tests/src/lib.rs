@@ -20,6 +20,8 @@
 //! # }
 //! ```
 //!
+//! [`Browser`] is a real one, for what only a browser decides.
+//!
 //! Two variables of the environment choose what is tested: `EVERGATE_BIN` names the binary that [`Gateway`] starts
 //! (otherwise the newest of `target/release/evergate` and `target/debug/evergate`), and `EVERGATE_ADDRESS` names a
 //! running gateway for tools that bring their own origin (see [`external_address`]).
@@ -29,6 +31,7 @@
     reason = "a harness reports a failed test, and a machine that cannot run it, by panicking in the test"
 )]
 
+pub mod browser;
 pub mod client;
 pub mod clock;
 mod exchange;
@@ -46,6 +49,7 @@ pub mod response;
 pub mod tools;
 mod wire;
 
+pub use browser::{Answer, Browser, Page};
 pub use client::{Client, get};
 pub use flood::{flood, raise_file_limit};
 pub use gate::Gate;

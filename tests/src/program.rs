@@ -153,7 +153,7 @@ pub(crate) struct Transcript {
 }
 
 impl Transcript {
-    fn of(mut source: impl Read + Send + 'static) -> Transcript {
+    pub(crate) fn of(mut source: impl Read + Send + 'static) -> Transcript {
         let bytes = Arc::new(Mutex::new(Vec::new()));
         let ended = Arc::new(AtomicBool::new(false));
         let transcript = Transcript { bytes: Arc::clone(&bytes), ended: Arc::clone(&ended) };
