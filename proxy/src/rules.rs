@@ -22,6 +22,7 @@ mod syntax;
 mod template;
 #[cfg(test)]
 mod tests;
+mod witness;
 
 use std::sync::Arc;
 
@@ -35,12 +36,13 @@ pub use condition::{Condition, Subject, What};
 pub use cors::{Allowed, Cors, Credentials, Mode, OriginError, OriginPattern, PrivateNetwork, Sender, is_preflight};
 pub use destination::{Destination, Reach, Unbuildable};
 pub use engine::{Case, Undecided};
-pub use fields::{Changes, Direction, FieldLines, FieldRules, Verb, may};
+pub use fields::{Changes, Direction, FieldLines, FieldRules, Sum, Verb, may};
 pub use matcher::{Alternative, Matcher, Names};
 pub use pattern::{LONGEST_PATTERN, PathPattern};
 pub use ruled::{Ruled, alikes};
 pub use syntax::PatternError;
 pub use template::Template;
+pub use witness::{Act, Idle, Step};
 
 /// Most rewrites of one request.
 pub const MOST_REWRITES: usize = 8;

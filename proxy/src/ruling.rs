@@ -14,7 +14,7 @@ use crate::config::{TrailingSlash, UpstreamId};
 use crate::outcome::Answered;
 use crate::request::Request;
 use crate::respond::{NO_STORE, Notice, date};
-use crate::rules::{Changes, Cors, End, Failed, Judgement, Mode, Power, Ruled, Sender, Subject, is_preflight};
+use crate::rules::{Changes, Cors, End, Failed, Judgement, Mode, Power, Ruled, Sender, Step, Subject, is_preflight};
 use crate::snapshot::{Route, Snapshot};
 use crate::target::Target;
 
@@ -27,8 +27,8 @@ pub struct Ruling<'r> {
     pub target: Option<String>,
     /// The upstream that a rewrite names.
     pub upstream: Option<UpstreamId>,
-    /// What a rule says of pages of other origins.
-    cors: Option<Arc<Cors>>,
+    /// What a rule says of pages of other origins, or the route once it is known.
+    pub cors: Option<Arc<Cors>>,
     /// The answer, where the rules end it.
     pub end: Option<(Box<Notice>, Answered)>,
     /// What changes of the request, and of whatever answer there will be.
@@ -68,13 +68,39 @@ impl Name {
 impl<'r> Ruling<'r> {
     /// Asks the rules. Without rules this costs nothing.
     pub fn of(request: &'r Request, target: &Target<'_>, snapshot: &Snapshot, now: SystemTime) -> Ruling<'r> {
+        Ruling::by(request, target, snapshot, now, |subject, power| snapshot.rules.judge(subject, power))
+    }
+
+    /// The same, and what each rule did.
+    pub fn retraced(
+        request: &'r Request,
+        target: &Target<'_>,
+        snapshot: &Snapshot,
+        now: SystemTime,
+    ) -> (Ruling<'r>, Vec<Step>) {
+        let mut steps = Vec::new();
+        let ruling = Ruling::by(request, target, snapshot, now, |subject, power| {
+            let (judgement, retraced) = snapshot.rules.retrace(subject, power);
+            steps = retraced;
+            judgement
+        });
+        (ruling, steps)
+    }
+
+    fn by(
+        request: &'r Request,
+        target: &Target<'_>,
+        snapshot: &Snapshot,
+        now: SystemTime,
+        judge: impl FnOnce(&Subject<'_>, Power) -> Judgement,
+    ) -> Ruling<'r> {
         if snapshot.rules.is_empty() {
             return Ruling::new(request, Judgement::default(), now);
         }
         let subject =
             Subject { path: target.path(), query: target.query(), host: request.host(), headers: &request.headers };
         let power = Name::of(request, target, snapshot).power();
-        let mut ruling = Ruling::new(request, snapshot.rules.judge(&subject, power), now);
+        let mut ruling = Ruling::new(request, judge(&subject, power), now);
         ruling.target = ruling.target.map(|target| match snapshot.trailing_slash {
             TrailingSlash::Ignore => target,
             // The visitor's own target was in order, and must not be told the other one.

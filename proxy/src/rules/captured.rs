@@ -35,8 +35,7 @@ impl Captured {
         }
     }
 
-    /// Every name with its value, for tests to compare.
-    #[cfg(test)]
+    /// Every name with its value.
     pub(super) fn iter(&self) -> impl Iterator<Item = (&str, &Value)> {
         self.0.iter().map(|(name, value)| (name.as_str(), value))
     }

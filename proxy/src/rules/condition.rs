@@ -1,6 +1,7 @@
 //! Conditions on a request beside its path: `has` and `missing`.
 
 use std::borrow::Cow;
+use std::fmt;
 
 use evergate_cache::list_value;
 use http::header::COOKIE;
@@ -128,6 +129,21 @@ impl Condition {
             captured.insert("host", Value::Field(found.clone().into_owned()));
         }
         Ok(true)
+    }
+}
+
+impl fmt::Display for Condition {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.what {
+            What::Header(name) => write!(f, "header {name}")?,
+            What::Cookie(name) => write!(f, "cookie {name}")?,
+            What::Query(name) => write!(f, "query {name}")?,
+            What::Host => f.write_str("host")?,
+        }
+        match &self.wanted {
+            Wanted::Something(_) => Ok(()),
+            Wanted::Match(expression, _) => write!(f, " = {expression}"),
+        }
     }
 }
 

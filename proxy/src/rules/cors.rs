@@ -233,6 +233,11 @@ impl Said {
         }
     }
 
+    /// The lines that are said.
+    pub(super) fn lines(&self) -> &[(HeaderName, HeaderValue)] {
+        &self.lines
+    }
+
     /// Whether something is done to fields of this name.
     pub(super) fn concerns(&self, name: &HeaderName) -> bool {
         SAID.contains(name)

@@ -1,5 +1,7 @@
 //! Header fields that rules set, append and remove: what the operator writes, and what becomes of it for one message.
 
+mod sum;
+
 use evergate_cache::Fields;
 use http::header::{
     CONTENT_ENCODING, CONTENT_LANGUAGE, CONTENT_TYPE, PROXY_AUTHENTICATE, SET_COOKIE, VARY, WWW_AUTHENTICATE,
@@ -11,6 +13,8 @@ use super::cors::{Cors, Said, Sender};
 use super::template::Template;
 use crate::forwarded::for_the_gateway_alone;
 use crate::request::lists;
+
+pub use sum::Sum;
 
 /// Which message fields are changed of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -9,6 +9,7 @@ use super::condition::Subject;
 use super::destination::Unbuildable;
 use super::fields::Direction;
 use super::matcher::Forms;
+use super::witness::{Nobody, Standing, Step, Trail, Witness};
 use super::{Action, End, Failed, Judgement, MOST_REWRITES, Power, Rule, Rules};
 use crate::target::Target;
 
@@ -16,6 +17,17 @@ impl Rules {
     /// What the rules make of a request, from the first to the last. Only a rewrite sees what earlier rewrites made of the
     /// target; the first redirect or answer ends the request, and of later rules only the answer's fields count.
     pub fn judge(&self, subject: &Subject<'_>, power: Power) -> Judgement {
+        self.judge_before(&mut Nobody, subject, power)
+    }
+
+    /// The same, and what each rule did.
+    pub fn retrace(&self, subject: &Subject<'_>, power: Power) -> (Judgement, Vec<Step>) {
+        let mut trail = Trail::new(subject);
+        let judgement = self.judge_before(&mut trail, subject, power);
+        (judgement, trail.steps)
+    }
+
+    fn judge_before<W: Witness>(&self, witness: &mut W, subject: &Subject<'_>, power: Power) -> Judgement {
         let mut judging = Judging {
             subject,
             power,
@@ -24,7 +36,10 @@ impl Rules {
             rewrites: 0,
             read: Vec::new(),
         };
-        match self.list.iter().try_for_each(|rule| judging.consider(rule)) {
+        let judged = self.list.iter().enumerate().try_for_each(|(place, rule)| {
+            judging.consider(place, rule, witness).inspect_err(|failed| witness.failed(place, rule, *failed))
+        });
+        match judged {
             Ok(()) => judging.finish(),
             // What cannot be judged keeps of the answer's fields what no matcher has a part in.
             Err(failed) => Judgement { end: Some(End::Failed(failed)), ..self.unjudged() },
@@ -44,13 +59,18 @@ struct Judging<'s> {
 }
 
 impl Judging<'_> {
-    fn consider(&mut self, rule: &Rule) -> Result<(), Failed> {
-        let going_on = self.power == Power::Full && self.judgement.end.is_none();
+    fn consider<W: Witness>(&mut self, place: usize, rule: &Rule, witness: &mut W) -> Result<(), Failed> {
+        let standing = self.standing();
+        let going_on = standing == Standing::Whole;
         let counts = rule.changes_answers() || going_on && rule.changes_requests();
         if !counts {
+            if W::CURIOUS {
+                self.tell_idle(place, rule, witness);
+            }
             return Ok(());
         }
         let Some(captured) = self.captures(rule)? else { return Ok(()) };
+        witness.fits(place, rule, &captured, standing);
         rule.response.resolve(&captured, Direction::Response, &mut self.judgement.response);
         if let Some(cors) = &rule.cors {
             self.judgement.cors = Some(Arc::clone(cors));
@@ -58,8 +78,27 @@ impl Judging<'_> {
         if going_on {
             rule.request.resolve(&captured, Direction::Request, &mut self.judgement.request);
             self.act(&rule.action, &captured)?;
+            witness.acted(&rule.action, &self.judgement);
         }
         Ok(())
+    }
+
+    fn standing(&self) -> Standing {
+        match (self.power, &self.judgement.end) {
+            (Power::AnswersFields, _) => Standing::Overruled,
+            (Power::Full, Some(_)) => Standing::Ended,
+            (Power::Full, None) => Standing::Whole,
+        }
+    }
+
+    /// Tells that a rule fits which has nothing to say any more. What the answer depends on is as it was, and what takes too
+    /// long to tell is not told.
+    fn tell_idle<W: Witness>(&mut self, place: usize, rule: &Rule, witness: &mut W) {
+        let read = self.read.len();
+        if let Ok(Some(captured)) = self.captures(rule) {
+            witness.fits(place, rule, &captured, self.standing());
+        }
+        self.read.truncate(read);
     }
 
     fn captures(&mut self, rule: &Rule) -> Result<Option<Captured>, Failed> {

@@ -1,6 +1,7 @@
 //! Matchers: which requests a rule is about.
 
 use std::borrow::Cow;
+use std::fmt;
 
 use http::HeaderName;
 
@@ -110,6 +111,32 @@ impl Matcher {
             }
         }
         Ok(found)
+    }
+}
+
+/// As people read it: `/old/:path*, has header x-a = ^v$, missing cookie b | /other`.
+impl fmt::Display for Matcher {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (index, alternative) in self.0.iter().enumerate() {
+            if index > 0 {
+                f.write_str(" | ")?;
+            }
+            write!(f, "{alternative}")?;
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Display for Alternative {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.source.as_ref().map_or("every path", PathPattern::source))?;
+        for condition in &self.has {
+            write!(f, ", has {condition}")?;
+        }
+        for condition in &self.missing {
+            write!(f, ", missing {condition}")?;
+        }
+        Ok(())
     }
 }
 
