@@ -380,6 +380,14 @@ impl StoredResponse {
         }
     }
 
+    /// Whether it was made before anybody asked, and has not been served yet. Looking is no use of it.
+    pub fn is_unused(&self) -> bool {
+        match &self.kept.making {
+            Making::OnDemand => false,
+            Making::Ahead(used) => !used.load(Ordering::Acquire),
+        }
+    }
+
     /// When its head arrived.
     pub(crate) fn received(&self) -> Moment {
         self.received

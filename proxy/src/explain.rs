@@ -1,259 +1,214 @@
-//! What the gateway would do with a request, told without doing it: for `/explain` on the admin listener.
+//! What the gateway would do with a request, told without doing it: for `/explain` on the admin listener, and for
+//! `evergate explain`, which asks there or explains from a configuration file by itself.
+//!
+//! A [`Question`] comes in, an [`Explanation`] goes out. The request takes the way of every other (`ruling`, `admission`,
+//! `serve`), so that what is told cannot differ from what is done.
+
+pub mod explanation;
+pub mod question;
+mod told;
 
 use std::sync::Arc;
-use std::time::Duration;
 
-use evergate_cache::{Asked, DeclineReason, Moment, Policy, Scheme, StoredResponse, list_value};
-use http::{HeaderMap, HeaderName, HeaderValue, Method, Uri};
-use serde_json::{Value, json};
+use evergate_cache::{Moment, Policy};
+use http::header::LOCATION;
+use http::{Method, StatusCode};
 
 use crate::admission::{Admission, Selected, admit, tunnel_refused};
 use crate::gateway::Gateway;
-use crate::outcome::{Answered, Outcome};
+use crate::outcome::{Answered, Fetched, Outcome, PassReason};
 use crate::passage::Passage;
-use crate::request::{BodyPresence, Protocol, Request, host_of};
+use crate::request::{Request, host_of};
 use crate::respond::Notice;
 use crate::ruling::Ruling;
-use crate::snapshot::{Addressee, Route, Snapshot};
+use crate::serve::{Forecast, forecast};
+use crate::snapshot::{Addressee, Snapshot};
 use crate::target::{Target, TargetError};
-use crate::upstream::{Preference, Server, Upstream};
 
-/// A request that nobody sends.
-#[derive(Debug, Default)]
-pub struct Question {
-    url: Option<Uri>,
-    method: Option<Method>,
-    headers: HeaderMap,
-}
-
-/// Why a question is none.
-#[derive(Debug, thiserror::Error)]
-pub enum QuestionError {
-    /// Nothing says which page.
-    #[error("`url` is missing: /explain?url=/items/a")]
-    NoUrl,
-    /// A parameter that is not known, or that is not what it should be.
-    #[error("`{name}` is not {expected}")]
-    Parameter {
-        /// Its name.
-        name: String,
-        /// What would be accepted.
-        expected: &'static str,
-    },
-}
-
-impl Question {
-    /// Reads names and values, which are decoded already: `url` (a path, or an absolute URL), `method`, and any number of `header`
-    /// (`name: value`).
-    ///
-    /// # Errors
-    ///
-    /// The first thing that is wrong.
-    pub fn read(parameters: &[(String, String)]) -> Result<Question, QuestionError> {
-        let mut question = Question::default();
-        for (name, value) in parameters {
-            let refused = |expected| QuestionError::Parameter { name: name.clone(), expected };
-            match name.as_str() {
-                "url" => question.url = Some(url(value).ok_or_else(|| refused("a path or an absolute URL"))?),
-                "method" => {
-                    question.method = Some(Method::from_bytes(value.as_bytes()).map_err(|_| refused("a method"))?);
-                }
-                "header" => {
-                    let (name, value) = header(value).ok_or_else(|| refused("a header (name: value)"))?;
-                    question.headers.append(name, value);
-                }
-                _ => return Err(refused("one of `url`, `method` and `header`")),
-            }
-        }
-        if question.url.is_none() { Err(QuestionError::NoUrl) } else { Ok(question) }
-    }
-
-    fn request(self) -> Request {
-        let Question { url, method, headers } = self;
-        let url = url.unwrap_or_default();
-        let scheme = if url.scheme_str() == Some("https") { Scheme::Https } else { Scheme::Http };
-        let said = headers.get(http::header::HOST).and_then(|host| host.to_str().ok()).map(str::to_owned);
-        Request {
-            method: method.unwrap_or(Method::GET),
-            target: url.path_and_query().map_or("/", |target| target.as_str()).to_owned(),
-            authority: said
-                .or(url.authority().map(|name| name.as_str().to_owned()))
-                .map(|name| name.to_ascii_lowercase()),
-            headers,
-            body: BodyPresence::None,
-            keep_alive: true,
-            peer: None,
-            scheme,
-            protocol: Protocol::Http11,
-        }
-    }
-}
-
-/// A target as a visitor would send it: without a fragment, and without anybody's name in it.
-fn url(text: &str) -> Option<Uri> {
-    let known = ["/", "http://", "https://"].iter().any(|start| text.starts_with(start));
-    let url: Uri = text.parse().ok().filter(|_| known && !text.contains('#'))?;
-    let named = url.authority().is_some_and(|authority| authority.as_str().contains('@'));
-    (!named).then_some(url)
-}
-
-fn header(line: &str) -> Option<(HeaderName, HeaderValue)> {
-    let (name, value) = line.split_once(':')?;
-    Some((name.trim().parse().ok()?, HeaderValue::from_str(value.trim()).ok()?))
-}
+pub use explanation::{By, Decision, Explanation, KeyTold};
+pub use question::{Question, QuestionError};
 
 /// What would become of a request.
-pub fn explain(gateway: &Gateway, question: Question) -> Value {
+pub fn explain(gateway: &Arc<Gateway>, question: Question) -> Explanation {
     let snapshot = gateway.snapshot.load_full();
-    let (request, now) = (question.request(), gateway.clock.now());
-    if request.method == Method::CONNECT {
-        return answered(&tunnel_refused(now.wall), &Outcome::Answered(Answered::Refused));
-    }
-    let mut told = match Target::parse(&request.target) {
-        Ok(target) => judged(gateway, &snapshot, (&request, &target), now),
-        Err(error) => refused(&error),
+    // Who names no host asks as prerendering does: for the first site.
+    let (request, now) = (question.request(snapshot.hosts.first().map(String::as_str)), gateway.clock.now());
+    let told = match Target::parse(&request.target) {
+        _ if request.method == Method::CONNECT => {
+            let refused = answered(&tunnel_refused(now.wall), Answered::Refused, Explanation::default());
+            unjudged(refused, &request, &snapshot, now)
+        }
+        Err(error) => unjudged(refused(&error, now), &request, &snapshot, now),
+        Ok(target) => Explanation { asked: target.forwarded(), ..judged(gateway, &snapshot, (&request, &target), now) },
     };
-    told["host"] = request.authority.as_deref().map(host_of).into();
-    told
+    Explanation {
+        method: request.method.to_string(),
+        sent: request.target.clone(),
+        asked: if told.asked.is_empty() { request.target.clone() } else { told.asked },
+        host: request.authority.as_deref().map(|authority| host_of(authority).to_owned()),
+        ..told
+    }
+}
+
+/// What is said to a request of which rules can judge nothing.
+fn unjudged(told: Explanation, request: &Request, snapshot: &Snapshot, now: Moment) -> Explanation {
+    let ruling = Ruling::unjudged(request, snapshot, now.wall);
+    let cors = told::cors(&ruling, request, "proxy");
+    Explanation { cors, response_headers: told::response(&ruling.changes.response), ..told }
 }
 
 /// What would become of a request whose target can be read.
 fn judged(
-    gateway: &Gateway,
+    gateway: &Arc<Gateway>,
     snapshot: &Arc<Snapshot>,
     (request, target): (&Request, &Target<'_>),
     now: Moment,
-) -> Value {
-    let mut ruling = Ruling::of(request, target, snapshot, now.wall);
+) -> Explanation {
+    let (mut ruling, steps) = Ruling::retraced(request, target, snapshot, now.wall);
     let rewritten = ruling.target.take();
-    let rewritten = match rewritten.as_deref().map(Target::parse).transpose() {
-        Ok(rewritten) => rewritten,
-        Err(error) => return refused(&error),
-    };
-    let reached = rewritten.as_ref().unwrap_or(target);
+    let rewritten = rewritten.as_deref().map(Target::parse).transpose();
+    let reached = rewritten.as_ref().map_or(target, |rewritten| rewritten.as_ref().unwrap_or(target));
     let addressee = snapshot.addressee(reached.matched_path(), ruling.upstream);
-    ruling.cross((request, target), addressee.route().map(AsRef::as_ref), snapshot, now.wall);
-    match &ruling.end {
-        Some((notice, what)) => answered(notice, &Outcome::Answered(*what)),
-        None => admitted(gateway, snapshot, (&ruling.request, reached, addressee), now),
+    let route = addressee.route().map(Arc::clone);
+    let found = found(&addressee);
+    if rewritten.is_ok() {
+        ruling.cross((request, target), route.as_deref(), snapshot, now.wall);
     }
-}
-
-fn refused(error: &TargetError) -> Value {
-    json!({ "decision": "answer", "status": 400, "detail": error.to_string() })
+    let told = match (&ruling.end, &rewritten) {
+        (_, Err(error)) => refused(error, now),
+        (Some((notice, what)), Ok(_)) => answered(notice, *what, found),
+        (None, Ok(_)) => admitted(gateway, snapshot, (&ruling.request, reached, addressee), found, now),
+    };
+    let kept = route.as_deref().filter(|_| (told.decision, told.by) == (Decision::Cached, Some(By::Window)));
+    let request_headers = told::request(&ruling.changes.request, kept);
+    let crossing = route.as_ref().is_some_and(|route| route.cors.is_some());
+    let of_rule = steps.iter().rev().find(|step| step.cors).map(|step| told::place(step.place));
+    let cors = told::cors(&ruling, request, of_rule.as_deref().filter(|_| !crossing).unwrap_or("route"));
+    Explanation {
+        rules: steps.iter().map(|step| told::rule(step, snapshot)).collect(),
+        cors,
+        request_headers,
+        response_headers: told::response(&ruling.changes.response),
+        ..told
+    }
 }
 
 /// What would become of a request that no rule ends.
 fn admitted(
-    gateway: &Gateway,
+    gateway: &Arc<Gateway>,
     snapshot: &Arc<Snapshot>,
     (request, target, addressee): (&Request, &Target<'_>, Addressee<'_>),
+    found: Explanation,
     now: Moment,
-) -> Value {
-    let mut told = match admit(request, target, addressee, snapshot, now.wall) {
-        Admission::Answer(notice, what) => answered(&notice, &Outcome::Answered(what)),
-        Admission::Pass(passage) => passes(&passage),
-        Admission::Cached(selected) => cached(gateway, snapshot, request, &selected, now),
+) -> Explanation {
+    let told = match admit(request, target, addressee, snapshot, now.wall) {
+        Admission::Answer(notice, what) => answered(&notice, what, found),
+        Admission::Pass(passage) => passes(&passage, found),
+        Admission::Cached(selected) => {
+            let key = key(&selected, request, snapshot);
+            let (route, by) = (Arc::clone(selected.route), By::of(selected.policy));
+            let Forecast { outcome, stored } = forecast(gateway, snapshot, (request, target), selected, now);
+            Explanation {
+                by: Some(by),
+                key: Some(key),
+                upstream: Some(told::upstream(&route.upstream, &route.preference)),
+                stored: stored.map(|(response, freshness)| told::stored(&response, freshness, now)),
+                ..with(&outcome, found)
+            }
+        }
     };
-    told["target"] = target.forwarded().into();
-    told
+    Explanation { target: Some(target.forwarded()), ..told }
 }
 
-fn answered(notice: &Notice, outcome: &Outcome) -> Value {
-    let location = notice.fields.get(&http::header::LOCATION).and_then(|location| location.to_str().ok());
-    json!({
-        "decision": "answer",
-        "status": notice.status.as_u16(),
-        "location": location,
-        "cache_status": outcome.to_string(),
-    })
+/// What is told of a route, whatever becomes of the request.
+fn found(addressee: &Addressee<'_>) -> Explanation {
+    let Some((matched, route)) = &addressee.matched else { return Explanation::default() };
+    Explanation {
+        route: Some(route.pattern.clone()),
+        params: told::params(&matched.params_json()),
+        revalidate: told::revalidate(route),
+        ..Explanation::default()
+    }
 }
 
-fn passes(passage: &Passage) -> Value {
-    json!({
-        "decision": "pass",
-        "reason": passage.reason.as_str(),
-        "route": passage.route.as_ref().map(|route| route.pattern.as_str()),
-        "params": passage.params.as_deref().and_then(|params| serde_json::from_str::<Value>(params).ok()),
-        "upstream": upstream(&passage.upstream, passage.preference()),
-    })
+fn refused(error: &TargetError, now: Moment) -> Explanation {
+    let notice = Notice::new(StatusCode::BAD_REQUEST, &error.to_string(), now.wall);
+    answered(&notice, Answered::Refused, Explanation::default())
 }
 
-fn cached(gateway: &Gateway, snapshot: &Snapshot, request: &Request, selected: &Selected<'_>, now: Moment) -> Value {
-    let mut key = Vec::with_capacity(256);
-    selected.key(request.scheme, snapshot).write(&mut key);
-    let asked = Asked { key: &key, request: &selected.fields, policy: selected.policy, demands: &selected.demands };
-    let declined = gateway.cache.declined(&asked, now);
-    let stored = match gateway.cache.glance(&asked, now) {
-        Ok(glance) => stored(&glance.response, glance.staleness.map_err(|(staleness, _)| staleness), now),
-        Err(_) => Value::Null,
+fn answered(notice: &Notice, what: Answered, found: Explanation) -> Explanation {
+    let nothing = Explanation::default;
+    let (detail, found) = match what {
+        // The operator's own words.
+        Answered::RuleRespond => (None, nothing()),
+        // Before it comes to a route.
+        Answered::Refused
+        | Answered::Misdirected
+        | Answered::Redirected
+        | Answered::NotFound
+        | Answered::RuleRedirect
+        | Answered::RuleFailed => (notice.explanation(), nothing()),
+        Answered::UnknownParams
+        | Answered::ParamsNotListed
+        | Answered::MethodNotAllowed
+        | Answered::Options
+        | Answered::NotCached
+        | Answered::Preflight
+        | Answered::ForeignOrigin => (notice.explanation(), found),
     };
-    json!({
-        "decision": if declined.is_some() { "pass" } else { "cached" },
-        "reason": declined.map(DeclineReason::as_str),
-        "route": selected.route.pattern,
-        "params": serde_json::from_str::<Value>(&selected.matched.params_json()).unwrap_or_default(),
-        "by": match selected.policy {
-            Policy::Window(..) => "window",
-            Policy::Origin(_) => "origin",
-        },
-        "key": {
-            "generation": snapshot.generation,
-            "upstream": selected.route.upstream.name,
-            "scheme": request.scheme.as_str(),
-            "host": selected.host,
-            "path": selected.path,
-            "query": selected.query,
-            "cookies": selected.cookies.as_deref().map(String::from_utf8_lossy),
-            "form": selected.form.as_ref().map(|form| named(&form.fields)),
-            "vary": vary(selected.route, request),
-        },
-        "upstream": upstream(&selected.route.upstream, &selected.route.preference),
-        "stored": stored,
-    })
+    let location = notice.fields.get(&LOCATION).map(|location| told::text(location.as_bytes()));
+    let status = Some(notice.status.as_u16());
+    Explanation { status, location, detail, ..with(&Outcome::Answered(what), found) }
 }
 
-/// The request fields that select a variant, with their values.
-fn vary(route: &Arc<Route>, request: &Request) -> Value {
-    let value = |name: &HeaderName| {
-        let value = list_value(&request.headers, name).map(|value| String::from_utf8_lossy(&value).into_owned());
-        (name.as_str().to_owned(), value.into())
-    };
-    Value::Object(route.vary.iter().map(value).collect())
+fn passes(passage: &Passage, found: Explanation) -> Explanation {
+    let outcome = Outcome::Pass { reason: passage.reason, fetched: Fetched::Pending };
+    let upstream = Some(told::upstream(&passage.upstream, passage.preference()));
+    Explanation { upstream, ..with(&outcome, found) }
 }
 
-fn named(fields: &[(HeaderName, HeaderValue)]) -> Value {
-    let text = |(name, value): &(HeaderName, HeaderValue)| {
-        (name.as_str().to_owned(), String::from_utf8_lossy(value.as_bytes()).into())
-    };
-    Value::Object(fields.iter().map(text).collect())
+fn key(selected: &Selected<'_>, request: &Request, snapshot: &Snapshot) -> KeyTold {
+    KeyTold {
+        generation: snapshot.generation.clone(),
+        upstream: selected.route.upstream.name.clone(),
+        scheme: request.scheme.as_str().to_owned(),
+        host: selected.host.clone(),
+        path: selected.path.to_owned(),
+        query: selected.query.as_deref().map(str::to_owned),
+        cookies: selected.cookies.as_deref().map(told::text),
+        form: selected.form.as_ref().map(|form| told::named(&form.fields)),
+        vary: told::vary(selected.route, request),
+    }
 }
 
-fn upstream(upstream: &Upstream, preference: &Preference) -> Value {
-    let (preferred, others) = upstream.order(preference);
-    let named = |servers: Vec<&Server>| -> Vec<Value> {
-        servers.iter().map(|server| json!({ "address": server.address(), "region": server.region() })).collect()
-    };
-    json!({
-        "name": upstream.name,
-        "runtime": upstream.runtime,
-        "servers": named(preferred),
-        "then": named(others),
-    })
+impl By {
+    fn of(policy: &Policy) -> By {
+        match policy {
+            Policy::Window(..) => By::Window,
+            Policy::Origin(_) => By::Origin,
+        }
+    }
 }
 
-fn stored(response: &StoredResponse, freshness: Result<Option<Duration>, Duration>, now: Moment) -> Value {
-    let (ttl, staleness) = match freshness {
-        Ok(ttl) => (ttl, None),
-        Err(staleness) => (None, Some(staleness)),
+/// What is known, with what happens.
+fn with(outcome: &Outcome, told: Explanation) -> Explanation {
+    let (decision, reason, status) = match outcome {
+        Outcome::Answered(Answered::NotCached) => (Decision::Answer, None, Some(StatusCode::GATEWAY_TIMEOUT)),
+        Outcome::Answered(_) => (Decision::Answer, None, None),
+        Outcome::Pass { reason, .. } => (Decision::Pass, Some(reason), None),
+        Outcome::Hit { .. }
+        | Outcome::Prerendered { .. }
+        | Outcome::Stale { .. }
+        | Outcome::Despite { .. }
+        | Outcome::Miss { .. }
+        | Outcome::Revalidated { .. } => (Decision::Cached, None, None),
     };
-    json!({
-        "status": response.head().status.as_u16(),
-        "fresh": freshness.is_ok(),
-        "age": response.age(now).as_secs(),
-        "ttl": ttl.map(|ttl| ttl.as_secs()),
-        "staleness": staleness.map(|staleness| staleness.as_secs()),
-        "bytes": response.body().len(),
-        "tags": response.tags().iter().collect::<Vec<_>>(),
-    })
+    Explanation {
+        decision,
+        reason: reason.copied().map(PassReason::as_str).map(str::to_owned),
+        status: status.map(|status| status.as_u16()),
+        cache_status: outcome.to_string(),
+        x_cache: outcome.x_cache().header().map(str::to_owned),
+        ..told
+    }
 }

@@ -189,6 +189,13 @@ impl Notice {
         Notice { status, fields, body: Bytes::new() }
     }
 
+    /// What it says, where the gateway has put it into words.
+    pub fn explanation(&self) -> Option<String> {
+        let text = std::str::from_utf8(&self.body).ok()?;
+        let explanation = text.strip_prefix(&format!("{}: ", self.status))?;
+        Some(explanation.trim_end().to_owned())
+    }
+
     /// Adds a field.
     #[must_use]
     pub fn with(mut self, name: HeaderName, value: HeaderValue) -> Notice {

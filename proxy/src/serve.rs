@@ -4,6 +4,7 @@
 //! is being filled, is in the files below. Requests that the cache has no part in come back as [`Served::Pass`].
 
 mod confirm;
+mod forecast;
 mod stored;
 mod streaming;
 
@@ -28,6 +29,8 @@ use crate::respond::{Added, Amended, Head, Lines, Notice, Responder, ToldNow};
 use crate::ruling::Ruling;
 use crate::snapshot::{Addressee, Route, Snapshot};
 use crate::target::{Target, TargetError};
+
+pub use forecast::{Forecast, forecast};
 
 /// What became of a request.
 #[derive(Debug)]

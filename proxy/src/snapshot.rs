@@ -201,6 +201,11 @@ impl Snapshot {
         });
         Addressee { matched, named: named.map(|named| &named.upstream) }
     }
+
+    /// An upstream that a rewrite names.
+    pub fn elsewhere(&self, UpstreamId(place): UpstreamId) -> Option<&Arc<Upstream>> {
+        self.elsewhere.get(place)?.as_ref().map(|elsewhere| &elsewhere.upstream)
+    }
 }
 
 impl Addressee<'_> {

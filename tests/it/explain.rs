@@ -1,4 +1,7 @@
-//! `/explain` on the admin listener: what would become of a request, told without doing it.
+//! `/explain` on the admin listener, and `evergate explain`: what would become of a request, told without doing it.
+
+mod cors;
+mod rules;
 
 use evergate_tests::{Client, Gateway, Origin, Reply, Response, get};
 use serde_json::Value;

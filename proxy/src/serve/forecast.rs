@@ -1,0 +1,75 @@
+//! What serving would begin with, told without doing it.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use evergate_cache::{Glance, Missing, Moment, StaleReason, StoredResponse};
+use http::Method;
+
+use super::Serving;
+use crate::admission::Selected;
+use crate::gateway::Gateway;
+use crate::outcome::{Answered, Fetched, Outcome, PassReason, ServedStale};
+use crate::request::Request;
+use crate::snapshot::Snapshot;
+use crate::target::Target;
+
+/// What serving would begin with.
+#[derive(Debug)]
+pub struct Forecast {
+    /// What would happen, as far as it is known before a handler is asked.
+    pub outcome: Outcome,
+    /// What is stored for the request, with its time to live, or by how much it is stale.
+    pub stored: Option<(Arc<StoredResponse>, Result<Option<Duration>, Duration>)>,
+}
+
+/// What would become of a request that the cache may answer. Nothing is begun, and nothing counts as used.
+pub fn forecast<'a>(
+    gateway: &'a Arc<Gateway>,
+    snapshot: &'a Arc<Snapshot>,
+    (request, target): (&'a Request, &'a Target<'a>),
+    selected: Box<Selected<'a>>,
+    now: Moment,
+) -> Forecast {
+    let mut key = Vec::with_capacity(256);
+    selected.key(request.scheme, snapshot).write(&mut key);
+    let serving = Serving { gateway, request, target, snapshot, selected, key };
+    match gateway.cache.glance(&serving.asked(), now) {
+        Ok(glance) => serving.from_store(glance),
+        Err(missing) => Forecast { outcome: serving.without(missing, now), stored: None },
+    }
+}
+
+impl Serving<'_> {
+    fn from_store(&self, Glance { response, staleness }: Glance) -> Forecast {
+        let outcome = match staleness {
+            Ok(ttl) if response.is_unused() && !self.wants_no_fetch() => Outcome::Prerendered { ttl },
+            Ok(ttl) => Outcome::Hit { ttl },
+            Err((staleness, reason)) => {
+                let asked = self.wants_no_fetch()
+                    && (self.selected.demands.only_if_cached || reason != StaleReason::Revalidating);
+                let reason = ServedStale::Cache(if asked { StaleReason::Asked } else { reason });
+                Outcome::Stale { staleness, reason }
+            }
+        };
+        Forecast { outcome, stored: Some((response, staleness.map_err(|(staleness, _)| staleness))) }
+    }
+
+    fn without(&self, missing: Missing, now: Moment) -> Outcome {
+        let pass = |reason| Outcome::Pass { reason, fetched: Fetched::Pending };
+        if self.selected.demands.only_if_cached {
+            return Outcome::Answered(Answered::NotCached);
+        }
+        if self.wants_no_fetch() {
+            return match self.part_in_store(now) {
+                _ if self.request.method == Method::HEAD => pass(PassReason::Head(missing)),
+                Some((_, _, outcome)) => outcome,
+                None => pass(PassReason::Range(missing)),
+            };
+        }
+        match self.gateway.cache.declined(&self.asked(), now) {
+            Some(reason) => pass(PassReason::Declined(reason)),
+            None => Outcome::Miss { missing, collapsed: false, fetched: Fetched::Pending },
+        }
+    }
+}
