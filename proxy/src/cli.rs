@@ -1,5 +1,6 @@
 //! The command line.
 
+mod explain;
 mod import;
 mod routes;
 
@@ -46,6 +47,11 @@ enum Command {
     /// Print the routes in the order in which they are tried, with what is kept of each and for how long.
     #[command(after_help = EXIT_CODES)]
     Routes(routes::Options),
+    /// Explain what would become of a request: the rules that are about it, its route, its key, and what is stored.
+    ///
+    /// The running gateway is asked, and nothing changes by it. Where none runs, the configuration file explains with an empty
+    /// cache.
+    Explain(explain::Options),
     /// Print a configuration for an application that exists.
     #[command(after_help = EXIT_CODES)]
     Import(import::Arguments),
@@ -68,6 +74,7 @@ pub fn main() -> ExitCode {
         Command::Run(options) => run(&options.config),
         Command::Check(options) => check(&options.config),
         Command::Routes(options) => routes::routes(&options),
+        Command::Explain(options) => explain::main(&options),
         Command::Import(arguments) => import::main(&arguments),
     }
 }

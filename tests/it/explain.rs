@@ -1,5 +1,6 @@
 //! `/explain` on the admin listener, and `evergate explain`: what would become of a request, told without doing it.
 
+mod command;
 mod cors;
 mod rules;
 
