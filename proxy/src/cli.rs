@@ -157,11 +157,14 @@ fn readiness(config: &Config, addresses: &Addresses) -> String {
 /// What to try next with the demo service.
 fn invitation(config: &Config, listen: &std::net::SocketAddr, addresses: &Addresses) -> String {
     let cached = config.routes.iter().filter(|route| route.revalidate != config::Revalidate::Dynamic).count();
+    let program = std::env::args_os().next();
+    let program = program.as_deref().unwrap_or("evergate".as_ref()).display();
     format!(
         "\nThe demo handler service answers; {cached} of its routes are cached. Try next:\n\n\
          curl -i http://{listen}/posts\n\
          curl -i http://{listen}/items/a\n\
-         curl -s http://{admin}/metrics | grep evergate_requests_total\n\n\
+         curl -s http://{admin}/metrics | grep evergate_requests_total\n\
+         {program} explain /items/a --admin http://{admin}\n\n\
          The first says MISS in x-cache, then HIT; after 5 s STALE once, and then HIT with a new run.\n\
          The page at http://{listen}/ lists the other handlers. Ctrl-C ends the gateway.\n",
         admin = addresses.admin,

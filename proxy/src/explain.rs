@@ -112,7 +112,7 @@ fn admitted(
                 by: Some(by),
                 key: Some(key),
                 upstream: Some(told::upstream(&route.upstream, &route.preference)),
-                stored: stored.map(|(response, freshness)| told::stored(&response, freshness, now)),
+                stored: stored.map(|glance| told::stored(&glance, now)),
                 ..with(&outcome, found)
             }
         }

@@ -1,8 +1,6 @@
 //! Rules, upstreams and stored responses in the words of an explanation.
 
-use std::time::Duration;
-
-use evergate_cache::{Moment, Policy, StoredResponse, Window, list_value};
+use evergate_cache::{Glance, Moment, Policy, Window, list_value};
 use http::header::{AUTHORIZATION, COOKIE, PROXY_AUTHORIZATION};
 use http::{HeaderName, HeaderValue};
 use serde_json::{Map, Value};
@@ -173,21 +171,17 @@ pub(super) fn upstream(upstream: &Upstream, preference: &Preference) -> Upstream
     }
 }
 
-pub(super) fn stored(
-    response: &StoredResponse,
-    freshness: Result<Option<Duration>, Duration>,
-    now: Moment,
-) -> StoredTold {
-    let (ttl, staleness) = match freshness {
+pub(super) fn stored(Glance { response, staleness }: &Glance, now: Moment) -> StoredTold {
+    let (ttl, stale) = match *staleness {
         Ok(ttl) => (ttl, None),
-        Err(staleness) => (None, Some(staleness)),
+        Err((staleness, _)) => (None, Some(staleness)),
     };
     StoredTold {
         status: response.head().status.as_u16(),
-        fresh: freshness.is_ok(),
+        fresh: staleness.is_ok(),
         age: response.age(now).as_secs(),
         ttl: ttl.map(|ttl| ttl.as_secs()),
-        staleness: staleness.map(|staleness| staleness.as_secs()),
+        staleness: stale.map(|staleness| staleness.as_secs()),
         bytes: response.body().len(),
         tags: response.tags().iter().map(ToString::to_string).collect(),
     }

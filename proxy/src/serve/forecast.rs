@@ -1,9 +1,8 @@
 //! What serving would begin with, told without doing it.
 
 use std::sync::Arc;
-use std::time::Duration;
 
-use evergate_cache::{Glance, Missing, Moment, StaleReason, StoredResponse};
+use evergate_cache::{Glance, Missing, Moment, StaleReason};
 use http::Method;
 
 use super::Serving;
@@ -19,8 +18,8 @@ use crate::target::Target;
 pub struct Forecast {
     /// What would happen, as far as it is known before a handler is asked.
     pub outcome: Outcome,
-    /// What is stored for the request, with its time to live, or by how much it is stale.
-    pub stored: Option<(Arc<StoredResponse>, Result<Option<Duration>, Duration>)>,
+    /// What is stored for the request.
+    pub stored: Option<Glance>,
 }
 
 /// What would become of a request that the cache may answer. Nothing is begun, and nothing counts as used.
@@ -35,14 +34,15 @@ pub fn forecast<'a>(
     selected.key(request.scheme, snapshot).write(&mut key);
     let serving = Serving { gateway, request, target, snapshot, selected, key };
     match gateway.cache.glance(&serving.asked(), now) {
-        Ok(glance) => serving.from_store(glance),
+        Ok(glance) => Forecast { outcome: serving.with(&glance), stored: Some(glance) },
         Err(missing) => Forecast { outcome: serving.without(missing, now), stored: None },
     }
 }
 
 impl Serving<'_> {
-    fn from_store(&self, Glance { response, staleness }: Glance) -> Forecast {
-        let outcome = match staleness {
+    /// What would happen with what is stored.
+    fn with(&self, Glance { response, staleness }: &Glance) -> Outcome {
+        match *staleness {
             Ok(ttl) if response.is_unused() && !self.wants_no_fetch() => Outcome::Prerendered { ttl },
             Ok(ttl) => Outcome::Hit { ttl },
             Err((staleness, reason)) => {
@@ -51,10 +51,10 @@ impl Serving<'_> {
                 let reason = ServedStale::Cache(if asked { StaleReason::Asked } else { reason });
                 Outcome::Stale { staleness, reason }
             }
-        };
-        Forecast { outcome, stored: Some((response, staleness.map_err(|(staleness, _)| staleness))) }
+        }
     }
 
+    /// What would happen where that is missing.
     fn without(&self, missing: Missing, now: Moment) -> Outcome {
         let pass = |reason| Outcome::Pass { reason, fetched: Fetched::Pending };
         if self.selected.demands.only_if_cached {

@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::net::{SocketAddr, TcpListener};
+use std::path::Path;
 use std::process::{Command, Stdio};
 
 use evergate_tests::{Gateway, Origin, Output, Reply, evergate, get, program::binary, until};
@@ -61,6 +62,16 @@ fn the_story_is_told_in_order() {
         told.push_str(&format!("{line}\n{}\n", printed(&output)));
     }
     assert_eq!(told, STORY);
+}
+
+#[test]
+fn the_example_in_the_readme_is_what_is_printed() {
+    let repository = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+    let readme = fs::read_to_string(repository.join("README.md")).expect("there is one");
+    let example = readme.split("$ evergate explain ").nth(1).and_then(|rest| rest.split("\n```").next());
+    let (arguments, told) = example.and_then(|example| example.split_once('\n')).expect("an example");
+    let output = evergate(&[&["explain"], words(arguments).as_slice()].concat(), repository);
+    assert_eq!(printed(&output).trim_end(), told);
 }
 
 #[test]

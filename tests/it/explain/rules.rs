@@ -21,21 +21,16 @@ fn told(explanation: &Value) -> Vec<Value> {
         Value::Object(map) => !map.is_empty(),
         Value::Bool(true) | Value::Number(_) | Value::String(_) => true,
     };
-    let clean = |value: &Value| match value {
-        Value::Object(map) => Value::Object(
-            map.iter().filter(|(_, value)| something(value)).map(|(k, v)| (k.clone(), v.clone())).collect(),
-        ),
-        other => other.clone(),
+    let something_of = |fields: &serde_json::Map<String, Value>| -> Value {
+        Value::Object(fields.clone().into_iter().filter(|(_, value)| something(value)).collect())
     };
     let rules = explanation["rules"].as_array().expect("a list of rules");
-    rules
-        .iter()
-        .map(|rule| {
-            let fields = rule.as_object().expect("a rule is an object");
-            let cleaned = fields.iter().map(|(key, value)| (key.clone(), clean(value)));
-            Value::Object(cleaned.filter(|(_, value)| something(value)).collect())
-        })
-        .collect()
+    let clean = |value: &Value| value.as_object().map_or_else(|| value.clone(), something_of);
+    let told = |rule: &Value| {
+        let fields = rule.as_object().expect("a rule is an object");
+        something_of(&fields.iter().map(|(key, value)| (key.clone(), clean(value))).collect())
+    };
+    rules.iter().map(told).collect()
 }
 
 const EVERY_KIND: &str = "

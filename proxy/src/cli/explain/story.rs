@@ -20,21 +20,21 @@ const INDENT: usize = 10;
 pub(super) fn tell(told: &Told) -> String {
     let explanation = &told.explanation;
     let mut text = source(&told.source);
-    section("request", vec![request(explanation)], &mut text);
-    section("rules", rules(explanation), &mut text);
-    section("route", route(explanation), &mut text);
-    section("upstream", explanation.upstream.iter().map(upstream).collect(), &mut text);
-    section("key", explanation.key.iter().map(key).collect(), &mut text);
-    section("cache", cache(explanation), &mut text);
-    section("cors", explanation.cors.iter().flat_map(cors).collect(), &mut text);
-    section("handler", handler(explanation), &mut text);
-    section("visitor", visitor(explanation), &mut text);
-    section("decision", decision(explanation), &mut text);
+    section("request", &[request(explanation)], &mut text);
+    section("rules", &rules(explanation), &mut text);
+    section("route", &route(explanation), &mut text);
+    section("upstream", &explanation.upstream.iter().map(upstream).collect::<Vec<_>>(), &mut text);
+    section("key", &explanation.key.iter().map(key).collect::<Vec<_>>(), &mut text);
+    section("cache", &cache(explanation), &mut text);
+    section("cors", &explanation.cors.iter().flat_map(cors).collect::<Vec<_>>(), &mut text);
+    section("handler", &handler(explanation), &mut text);
+    section("visitor", &visitor(explanation), &mut text);
+    section("decision", &decision(explanation), &mut text);
     text
 }
 
 /// A heading, and lines behind it; nothing where there are none.
-fn section(heading: &str, lines: Vec<String>, text: &mut String) {
+fn section(heading: &str, lines: &[String], text: &mut String) {
     for (index, line) in lines.iter().enumerate() {
         let heading = if index == 0 { heading } else { "" };
         text.push_str(format!("{heading:<INDENT$}{line}").trim_end());
