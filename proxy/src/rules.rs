@@ -2,9 +2,9 @@
 //! rewrites, and header fields that are changed on the way.
 //!
 //! This module owns patterns (`pattern`, by `syntax`, `dialect` and `engine`), conditions (`condition`), which together are
-//! matchers (`matcher`); what they capture (`captured`) and where that is put in (`destination`, `template`, `fields`). It
-//! refuses to know the file that rules are written in, routes, the cache and sockets: a request's head comes in, and what the
-//! rules make of it goes out. Begin with [`Rules::judge`].
+//! matchers (`matcher`), found by the paths that they may be about (`index`); what they capture (`captured`) and where that is
+//! put in (`destination`, `template`, `fields`). It refuses to know the file that rules are written in, routes, the cache and
+//! sockets: a request's head comes in, and what the rules make of it goes out. Begin with [`Rules::judge`].
 
 mod captured;
 mod condition;
@@ -13,6 +13,7 @@ mod destination;
 mod dialect;
 mod engine;
 mod fields;
+mod index;
 mod judge;
 mod matcher;
 mod path_form;
@@ -31,6 +32,7 @@ use http::{HeaderName, HeaderValue, StatusCode};
 
 use crate::config::UpstreamId;
 use captured::Captured;
+use index::Index;
 
 pub use condition::{Condition, Subject, What};
 pub use cors::{Allowed, Cors, Credentials, Mode, OriginError, OriginPattern, PrivateNetwork, Sender, is_preflight};
@@ -100,6 +102,7 @@ pub struct Answer {
 #[derive(Clone, Debug, Default)]
 pub struct Rules {
     list: Arc<[Rule]>,
+    index: Arc<Index>,
     /// What those that are about everything change of answers: also of those to requests that could not be read.
     everywhere: Changes,
     /// What they say about pages of other origins.
@@ -169,7 +172,7 @@ impl Rules {
         if cors_everywhere.is_some() {
             everywhere.vary(Cors::READ.to_vec());
         }
-        Rules { list: list.into(), everywhere, cors_everywhere }
+        Rules { index: Arc::new(Index::new(&list)), list: list.into(), everywhere, cors_everywhere }
     }
 
     /// Whether there are none.

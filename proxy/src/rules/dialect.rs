@@ -101,3 +101,20 @@ fn position(expression: &str, wanted: char) -> Option<usize> {
     }
     None
 }
+
+/// Whether an expression ends outside a class.
+pub(super) fn closes_its_classes(expression: &str) -> bool {
+    let mut in_class = false;
+    let mut letters = expression.chars();
+    while let Some(letter) = letters.next() {
+        match letter {
+            '\\' => {
+                letters.next();
+            }
+            '[' => in_class = true,
+            ']' => in_class = false,
+            _ => {}
+        }
+    }
+    !in_class
+}

@@ -98,6 +98,14 @@ impl Engine {
         }
     }
 
+    /// Whether it takes wrong turns.
+    pub(super) fn backtracks(&self) -> bool {
+        match self.kind {
+            Kind::Plain(_) => false,
+            Kind::Backtracking(_) => true,
+        }
+    }
+
     /// The names of the groups, in their order.
     pub(super) fn names(&self) -> Vec<Option<&str>> {
         match &self.kind {

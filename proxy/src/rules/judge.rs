@@ -34,12 +34,10 @@ impl Rules {
             forms: Forms::new(subject.path),
             judgement: Judgement::default(),
             rewrites: 0,
+            rewritten: Vec::new(),
             read: Vec::new(),
         };
-        let judged = self.list.iter().enumerate().try_for_each(|(place, rule)| {
-            judging.consider(place, rule, witness).inspect_err(|failed| witness.failed(place, rule, *failed))
-        });
-        match judged {
+        match judging.consider_all(self, witness) {
             Ok(()) => judging.finish(),
             // What cannot be judged keeps of the answer's fields what no matcher has a part in.
             Err(failed) => Judgement { end: Some(End::Failed(failed)), ..self.unjudged() },
@@ -54,11 +52,27 @@ struct Judging<'s> {
     forms: Forms<'s>,
     judgement: Judgement,
     rewrites: usize,
+    /// Each path that a rewrite has made, at most [`MOST_REWRITES`].
+    rewritten: Vec<Forms<'static>>,
     /// The fields of the request on which it depended what fitted.
     read: Vec<HeaderName>,
 }
 
 impl Judging<'_> {
+    /// Considers the rules that may be about the path, or about one that a rewrite makes of it.
+    fn consider_all<W: Witness>(&mut self, rules: &Rules, witness: &mut W) -> Result<(), Failed> {
+        let mut candidates = rules.index.candidates();
+        candidates.add(&self.forms);
+        while let Some((place, rule)) = candidates.next().and_then(|place| Some((place, rules.list.get(place)?))) {
+            let paths = self.rewritten.len();
+            self.consider(place, rule, witness).inspect_err(|failed| witness.failed(place, rule, *failed))?;
+            if let Some(forms) = self.rewritten.get(paths) {
+                candidates.add(forms);
+            }
+        }
+        Ok(())
+    }
+
     fn consider<W: Witness>(&mut self, place: usize, rule: &Rule, witness: &mut W) -> Result<(), Failed> {
         let standing = self.standing();
         let going_on = standing == Standing::Whole;
@@ -102,13 +116,16 @@ impl Judging<'_> {
     }
 
     fn captures(&mut self, rule: &Rule) -> Result<Option<Captured>, Failed> {
-        let rewritten = matches!(rule.action, Action::Rewrite(_)) && self.judgement.target.is_some();
-        if !rewritten {
-            return Ok(rule.matcher.captures(self.subject, &self.forms, &mut self.read)?);
+        match (&rule.action, self.rewritten.last()) {
+            (Action::Rewrite(_), Some(forms)) => {
+                let (path, query) = now(&self.judgement, self.subject);
+                let subject = Subject { path, query, ..*self.subject };
+                Ok(rule.matcher.captures(&subject, forms, &mut self.read)?)
+            }
+            (Action::Rewrite(_) | Action::GoOn | Action::Redirect(..) | Action::Respond(_), _) => {
+                Ok(rule.matcher.captures(self.subject, &self.forms, &mut self.read)?)
+            }
         }
-        let (path, query) = now(&self.judgement, self.subject);
-        let subject = Subject { path, query, ..*self.subject };
-        Ok(rule.matcher.captures(&subject, &Forms::new(path), &mut self.read)?)
     }
 
     fn act(&mut self, action: &Action, captured: &Captured) -> Result<(), Failed> {
@@ -124,7 +141,10 @@ impl Judging<'_> {
                 self.rewrites += 1;
                 if let Some(to) = &rewrite.to {
                     let (_, query) = now(&self.judgement, self.subject);
-                    self.judgement.target = Some(normal(&to.build(captured, query)?)?);
+                    let target = normal(&to.build(captured, query)?)?;
+                    let path = target.split_once('?').map_or(target.as_str(), |(path, _)| path);
+                    self.rewritten.push(Forms::new(path).into_owned());
+                    self.judgement.target = Some(target);
                 }
                 self.judgement.upstream = rewrite.upstream.or(self.judgement.upstream);
             }

@@ -84,6 +84,12 @@ impl Matcher {
         self.0.is_empty() || self.0.iter().any(everything)
     }
 
+    /// The patterns of which a path has to match one; nothing when it fits whatever the path is.
+    pub(super) fn patterns(&self) -> Option<Vec<&PathPattern>> {
+        let patterns: Option<Vec<&PathPattern>> = self.0.iter().map(|one| one.source.as_ref()).collect();
+        patterns.filter(|patterns| !patterns.is_empty())
+    }
+
     /// What is captured, when it fits. The fields of the request on which that depends are added to `read`: the same ones for
     /// everybody who asks for this URL, so that caches learn of them with whichever answer.
     ///
@@ -193,7 +199,7 @@ impl Alternative {
 }
 
 /// A path in the forms that patterns are tried on: a rule that fits one of them applies, so that no spelling slips past it.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Forms<'p> {
     path: Cow<'p, str>,
     /// What it is for handlers that take an encoded slash for a slash.
@@ -205,6 +211,16 @@ impl<'p> Forms<'p> {
         let path = matchable(path);
         let readings = readings(&path);
         Forms { path, readings }
+    }
+
+    /// The same, whatever becomes of the path.
+    pub(super) fn into_owned(self) -> Forms<'static> {
+        Forms { path: Cow::Owned(self.path.into_owned()), readings: self.readings }
+    }
+
+    /// Each of them; without a trailing slash they hold the same text.
+    pub(super) fn all(&self) -> impl Iterator<Item = &str> {
+        [&*self.path].into_iter().chain(self.readings.iter().map(String::as_str))
     }
 
     fn captures(&self, pattern: &PathPattern) -> Result<Option<Captured>, Undecided> {

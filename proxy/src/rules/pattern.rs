@@ -1,8 +1,9 @@
 //! Path patterns at work: compiled once, tried on every request.
 
 use super::captured::{Captured, Value};
-use super::dialect::leading_looks;
+use super::dialect::{closes_its_classes, leading_looks};
 use super::engine::{Case, Engine, Undecided};
+use super::index::folded;
 use super::path_form::matchable;
 use super::syntax::{Modifier, Param, PatternError, Token, parse};
 
@@ -16,6 +17,8 @@ pub struct PathPattern {
     case: Case,
     /// What every path that matches begins with.
     prefix: String,
+    /// The longest text that every path which matches holds behind the prefix.
+    inner_text: String,
     engine: Option<Engine>,
     params: Vec<Param>,
 }
@@ -48,18 +51,35 @@ impl PathPattern {
         let params: Vec<Param> = params(&tokens).cloned().collect();
         check_names(source, &params)?;
         let prefix = take_prefix(&mut tokens, case);
+        let inner_text = inner_text(&tokens, case);
         let engine = if tokens.is_empty() {
             None
         } else {
             let engine = compile(&tokens, case);
             Some(engine.map_err(|problem| blame(source, &params, case, &problem))?)
         };
-        Ok(PathPattern { source: source.to_owned(), case, prefix, engine, params })
+        Ok(PathPattern { source: source.to_owned(), case, prefix, inner_text, engine, params })
     }
 
     /// As it was written.
     pub fn source(&self) -> &str {
         &self.source
+    }
+
+    /// Whether it tells letters of either case apart.
+    pub(super) fn case(&self) -> Case {
+        self.case
+    }
+
+    /// What every path that matches begins with, as [`folded`] where case does not count.
+    pub(super) fn prefix(&self) -> &str {
+        &self.prefix
+    }
+
+    /// A text that every path which matches holds behind the prefix, as [`folded`] where case does not count; empty when there
+    /// is none.
+    pub(super) fn inner_text(&self) -> &str {
+        &self.inner_text
     }
 
     /// The names of its parameters.
@@ -75,6 +95,10 @@ impl PathPattern {
             let root = self.prefix.is_empty() && rest == "/index";
             return Ok((rest.is_empty() || rest == "/" || root).then(Captured::default));
         };
+        // What takes its time is not begun where the index would not have found it either.
+        if engine.backtracks() && !self.holds_inner_text(rest) {
+            return Ok(None);
+        }
         let Some(groups) = engine.groups(rest)? else { return Ok(None) };
         let mut captured = Captured::default();
         for (param, text) in self.params.iter().zip(groups.into_iter().skip(1)) {
@@ -85,6 +109,13 @@ impl PathPattern {
             }
         }
         Ok(Some(captured))
+    }
+
+    fn holds_inner_text(&self, rest: &str) -> bool {
+        match self.case {
+            Case::Sensitive => rest.contains(&self.inner_text),
+            Case::Insensitive => folded(rest).contains(&self.inner_text),
+        }
     }
 
     /// What of a path stands behind the text that every matching path begins with: a cheap test that most paths fail.
@@ -152,7 +183,48 @@ fn take_prefix(tokens: &mut Vec<Token>, case: Case) -> String {
     {
         prefix.push_str(&std::mem::take(&mut param.prefix));
     }
-    prefix
+    match case {
+        Case::Sensitive => prefix,
+        Case::Insensitive => folded(&prefix).into_owned(),
+    }
+}
+
+/// The longest text that has to be there, whatever the parameters stand for and whichever of them are missing.
+fn inner_text(tokens: &[Token], case: Case) -> String {
+    // A class that is left open takes the text behind it for its own.
+    if params(tokens).any(|param| !closes_its_classes(&param.regex)) {
+        return String::new();
+    }
+    let mut texts = vec![String::new()];
+    let mut push = |text: &str, then: &[&str]| {
+        if let Some(last) = texts.last_mut() {
+            last.push_str(text);
+        }
+        texts.extend(then.iter().map(|text| (*text).to_owned()));
+    };
+    for token in tokens {
+        match token {
+            Token::Text(text) | Token::Group(text, Modifier::Once) => push(text, &[]),
+            Token::Group(text, Modifier::Many) => push(text, &[""]),
+            Token::Group(_, Modifier::Optional | Modifier::Any) => push("", &[""]),
+            Token::Param(param) => match param.modifier {
+                Modifier::Once | Modifier::Many => push(&param.prefix, &[&param.suffix]),
+                Modifier::Optional | Modifier::Any => push("", &[""]),
+            },
+        }
+    }
+    match case {
+        Case::Sensitive => longest(texts.iter().map(String::as_str)).to_owned(),
+        // Letters outside ASCII have several forms.
+        Case::Insensitive => {
+            let texts = texts.iter().flat_map(|text| text.split(|letter: char| !letter.is_ascii()));
+            folded(longest(texts)).into_owned()
+        }
+    }
+}
+
+fn longest<'t>(texts: impl Iterator<Item = &'t str>) -> &'t str {
+    texts.max_by_key(|text| text.len()).unwrap_or_default()
 }
 
 /// Compiles what stands behind the prefix. What the first parameter looks for ahead of it is looked for at a known place.

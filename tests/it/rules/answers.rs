@@ -238,7 +238,7 @@ proxy:
   - { matcher: "/x{y}?((?:(?!z)a*)*)c", respond: { status: 403 } }
 "#;
     let (origin, gateway) = start(rules).await;
-    let hostile = format!("/x{}", "a".repeat(8_000));
+    let hostile = format!("/xc{}", "a".repeat(8_000));
     let response = visit(&gateway, &hostile, &[]).await;
     assert_eq!((response.status, response.cache_status()), (400, "evergate; detail=rule-failed"));
     assert_eq!(origin.count("/*"), 0);
