@@ -60,12 +60,12 @@ impl Mixture {
     fn rule(self, number: usize) -> Rule {
         let source = match self {
             Mixture::Static | Mixture::Conditional => format!("/section{}/page{number}", number / 100),
-            Mixture::Named if number % 2 == 0 => format!("/section{}/page{number}/:name", number / 100),
+            Mixture::Named if number.is_multiple_of(2) => format!("/section{}/page{number}/:name", number / 100),
             Mixture::Named => format!("/section{}/page{number}/:path*", number / 100),
-            Mixture::NoPrefix if number % 2 == 0 => format!("/:locale/page{number}/:path*"),
+            Mixture::NoPrefix if number.is_multiple_of(2) => format!("/:locale/page{number}/:path*"),
             Mixture::NoPrefix => format!("/(.*)/page{number}"),
             Mixture::LookAhead => format!("/((?!api|_next/static).*)/page{number}"),
-            Mixture::Insensitive if number % 2 == 0 => format!("/Section{}/Page{number}", number / 100),
+            Mixture::Insensitive if number.is_multiple_of(2) => format!("/Section{}/Page{number}", number / 100),
             Mixture::Insensitive => format!("/:locale/Page{number}/:path*"),
         };
         let case = if matches!(self, Mixture::Insensitive) { Case::Insensitive } else { Case::Sensitive };
@@ -192,14 +192,24 @@ impl fmt::Debug for Hostile {
     }
 }
 
-/// About as long as a path may be.
-const LONG: usize = 16_000;
+/// How long hostile paths are: about as long as what is tried with backtracking may be, about as long as a path may be, and
+/// what is between.
+const LENGTHS: [usize; 3] = [500, 3_000, 16_000];
 
-/// About as long as what is tried with backtracking may be.
-const SHORT: usize = 500;
+/// A text of so many bytes in which nothing comes back.
+fn unruly(letters: &str, length: usize) -> String {
+    let mut state = 1_u64;
+    let letter = |_| {
+        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        let at = usize::try_from(state >> 33).unwrap_or_default() % letters.len();
+        char::from(letters.as_bytes()[at])
+    };
+    (0..length).map(letter).collect()
+}
 
 fn every_hostile() -> Vec<Hostile> {
     let all = |pattern: &str, unit: &str, end: &str| (pattern.to_owned(), unit.to_owned(), end.to_owned());
+    let random = unruly("abc", LENGTHS[2]);
     let words: Vec<String> = (0..400).map(|number| format!("word{number}")).collect();
     let alternation = format!("/(.*)((?:{}){{2}})/x", words.join("|"));
     let table = [
@@ -210,6 +220,14 @@ fn every_hostile() -> Vec<Hostile> {
         ("counted any character", all("/(.*a.{60}[bc])", "aababbabaaabbbac", "%C3%A9")),
         ("counted, twice", all("/(.*a.{30}b.{30}[bc])", "aababbabaaabbbac", "%C3%A9")),
         ("matching, counted", all("/(.*a.{60})", "aababbabaaabbba", "")),
+        ("counted, on unruly", all("/(.*a.{20}[bc])d", &random, "d/")),
+        ("counted to 60, on unruly", all("/(.*a.{60}[bc])d", &random, "d/")),
+        ("counted to 400, on unruly", all("/(.*a[abc]{400}[bc])d", &random, "d/")),
+        ("counted to 10, on unruly", all("/(.*a.{10}[bc])d", &random, "d/")),
+        ("ambiguous", all("/((?:a?){60})((?:a?){60})((?:a|a|a|a)*)", "a", "")),
+        ("unruly, looking ahead", all("/((?!.*a.{60}[bc]d).*)x", &random, "x/")),
+        ("unruly, looking ahead in a loop", all("/((?:(?!.*a.{60}[bc]d).)*)x", &random, "x/")),
+        ("unruly, looking behind", all("/(.*)((?<!a.{60}[bc])x)", &random, "x/")),
         ("huge alternation", all(&alternation, "word39", "")),
         ("letters", all("/((?:\\p{L}{1,20}-?)*)z", "a%C3%A9-z", "")),
         ("letters that fit", all("/((?:\\p{L}{1,20}-?)*)z", "a%C3%A9-z", "z")),
@@ -237,9 +255,13 @@ fn every_hostile() -> Vec<Hostile> {
     let mut every = Vec::new();
     for (name, (pattern, unit, end)) in table {
         let case = if name.contains("letters") { Case::Insensitive } else { Case::Sensitive };
-        for length in [SHORT, LONG] {
+        for length in LENGTHS {
             let name = Box::leak(format!("{name}, {length} bytes").into_boxed_str());
-            let path = format!("/x{}{end}", unit.repeat((length - end.len()) / unit.len()));
+            let length = length - end.len();
+            let path = format!(
+                "/x{}{end}",
+                if unit.len() > length { unit[..length].to_owned() } else { unit.repeat(length / unit.len()) }
+            );
             every.push(Hostile { name, pattern: pattern.clone(), case, path });
         }
     }

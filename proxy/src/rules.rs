@@ -1,8 +1,8 @@
 //! Rules: the "proxy file". What the operator wants of requests by their path, fields, query and host: redirects, answers,
 //! rewrites, and header fields that are changed on the way.
 //!
-//! This module owns patterns (`pattern`, by `syntax`, `dialect` and `engine`), conditions (`condition`), which together are
-//! matchers (`matcher`), found by the paths that they may be about (`index`); what they capture (`captured`) and where that is
+//! This module owns patterns (`pattern`, by `syntax`, `dialect`, `engine` and `plain`, within an `effort`), conditions
+//! (`condition`), which together are matchers (`matcher`), found by the paths that they may be about (`index`); what they capture (`captured`) and where that is
 //! put in (`destination`, `template`, `fields`). It refuses to know the file that rules are written in, routes, the cache and
 //! sockets: a request's head comes in, and what the rules make of it goes out. Begin with [`Rules::judge`].
 
@@ -11,6 +11,7 @@ mod condition;
 mod cors;
 mod destination;
 mod dialect;
+mod effort;
 mod engine;
 mod fields;
 mod index;
@@ -18,6 +19,7 @@ mod judge;
 mod matcher;
 mod path_form;
 mod pattern;
+mod plain;
 mod ruled;
 mod syntax;
 mod template;

@@ -8,6 +8,7 @@ use http::header::COOKIE;
 use http::{HeaderMap, HeaderName};
 
 use super::captured::{Captured, Value};
+use super::effort::Effort;
 use super::engine::{Case, Engine, Undecided};
 use crate::target::decode;
 
@@ -50,7 +51,7 @@ enum Wanted {
     /// That it is there, and not empty; it is captured under this name.
     Something(String),
     /// That the whole of it matches.
-    Match(String, Engine),
+    Match(String, Box<Engine>),
 }
 
 impl PartialEq for Wanted {
@@ -83,7 +84,7 @@ impl Condition {
     /// What is wrong with the expression.
     pub fn matches(what: What, expression: &str) -> Result<Condition, String> {
         let engine = Engine::new(expression, Case::Sensitive)?;
-        Ok(Condition { what, wanted: Wanted::Match(expression.to_owned(), engine) })
+        Ok(Condition { what, wanted: Wanted::Match(expression.to_owned(), Box::new(engine)) })
     }
 
     /// The field of the request that it reads. What the URL says, every cache knows it by.
@@ -107,7 +108,12 @@ impl Condition {
     }
 
     /// Whether it holds; what it captures is added.
-    pub(super) fn holds(&self, subject: &Subject<'_>, captured: &mut Captured) -> Result<bool, Undecided> {
+    pub(super) fn holds(
+        &self,
+        subject: &Subject<'_>,
+        effort: &Effort,
+        captured: &mut Captured,
+    ) -> Result<bool, Undecided> {
         let Some(found) = self.what.of(subject).filter(|found| !found.is_empty()) else { return Ok(false) };
         let engine = match &self.wanted {
             Wanted::Something(name) => {
@@ -118,7 +124,7 @@ impl Condition {
             }
             Wanted::Match(_, engine) => engine,
         };
-        let Some(groups) = engine.groups(&found)? else { return Ok(false) };
+        let Some(groups) = engine.groups(&found, effort)? else { return Ok(false) };
         let names = engine.names();
         for (name, text) in names.iter().zip(&groups) {
             if let (Some(name), Some(text)) = (name, text) {

@@ -3,15 +3,21 @@
 use std::fmt;
 
 use super::dialect::{Look, leading_looks, translate};
+use super::effort::Effort;
+use super::plain::Plain;
 
 /// How often a match may take a wrong turn, and in how long a text: between two turns the whole of it may be looked at. Both
 /// together keep a hostile path below a millisecond; what would take more is not decided.
 const MOST_BACKTRACKS: usize = 10_000;
+/// How often it does where nobody is hostile.
+const FEW_BACKTRACKS: usize = 256;
+/// What a wrong turn costs.
+const A_BACKTRACK: usize = 25;
 /// Most bytes of a text that expressions with look-around inside, or with back-references, are tried on.
 const LONGEST_BACKTRACKED: usize = 512;
 
 /// Most bytes that a compiled expression may take.
-const LARGEST: usize = 1 << 20;
+pub(super) const LARGEST: usize = 1 << 20;
 
 /// Whether letters of either case are the same.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -31,20 +37,20 @@ pub struct Undecided;
 #[derive(Clone, Debug)]
 pub(super) struct Engine {
     /// What is looked for first at the beginning, and whether it has to be there.
-    guards: Vec<(regex::Regex, Look)>,
+    guards: Vec<(Plain, Look)>,
     kind: Kind,
 }
 
 #[derive(Clone)]
 enum Kind {
     /// Without look-around and back-references.
-    Plain(regex::Regex),
-    /// With them.
-    Backtracking(fancy_regex::Regex),
+    Plain(Plain),
+    /// With them: given up soon, so that what it costs can be told apart, or late.
+    Backtracking { soon: fancy_regex::Regex, late: fancy_regex::Regex },
 }
 
 /// The groups of a match: the first is the whole.
-type Groups<'t> = Vec<Option<&'t str>>;
+pub(super) type Groups<'t> = Vec<Option<&'t str>>;
 
 impl Engine {
     /// Compiles what JavaScript would take for a regular expression.
@@ -65,7 +71,7 @@ impl Engine {
     /// What is wrong with it, in a few words.
     pub(super) fn looking_ahead(looks: &[(Look, &str)], rest: &str, whole: &str, case: Case) -> Result<Engine, String> {
         let guard = |(look, expression): &(Look, &str)| {
-            let plain = plain(&format!("^(?:{})", translate(expression)), case).ok()?;
+            let plain = Plain::new(&format!("^(?:{})", translate(expression)), case).ok()?;
             // The text begins there, so no word can be told that it is in the middle of.
             (!expression.contains("\\b") && !expression.contains("\\B")).then_some((plain, *look))
         };
@@ -81,18 +87,24 @@ impl Engine {
     /// # Errors
     ///
     /// [`Undecided`] when it would take too long.
-    pub(super) fn groups<'t>(&self, text: &'t str) -> Result<Option<Groups<'t>>, Undecided> {
-        if self.guards.iter().any(|(guard, look)| guard.is_match(text) != (*look == Look::Found)) {
-            return Ok(None);
+    pub(super) fn groups<'t>(&self, text: &'t str, effort: &Effort) -> Result<Option<Groups<'t>>, Undecided> {
+        for (guard, look) in &self.guards {
+            if guard.fits(text, effort)? != (*look == Look::Found) {
+                return Ok(None);
+            }
         }
         match &self.kind {
-            Kind::Plain(plain) => {
-                let captures = plain.captures(text);
-                Ok(captures.map(|found| found.iter().map(|group| group.map(|group| group.as_str())).collect()))
-            }
-            Kind::Backtracking(_) if text.len() > LONGEST_BACKTRACKED => Err(Undecided),
-            Kind::Backtracking(backtracking) => {
-                let captures = backtracking.captures(text).map_err(|_| Undecided)?;
+            Kind::Plain(plain) => plain.groups(text, effort),
+            Kind::Backtracking { .. } if text.len() > LONGEST_BACKTRACKED => Err(Undecided),
+            Kind::Backtracking { soon, late } => {
+                effort.spend(FEW_BACKTRACKS * A_BACKTRACK)?;
+                let captures = match soon.captures(text) {
+                    Ok(captures) => captures,
+                    Err(_) => {
+                        effort.spend(MOST_BACKTRACKS * A_BACKTRACK)?;
+                        late.captures(text).map_err(|_| Undecided)?
+                    }
+                };
                 Ok(captures.map(|found| found.iter().map(|group| group.map(|group| group.as_str())).collect()))
             }
         }
@@ -102,32 +114,34 @@ impl Engine {
     pub(super) fn backtracks(&self) -> bool {
         match self.kind {
             Kind::Plain(_) => false,
-            Kind::Backtracking(_) => true,
+            Kind::Backtracking { .. } => true,
         }
     }
 
     /// The names of the groups, in their order.
     pub(super) fn names(&self) -> Vec<Option<&str>> {
         match &self.kind {
-            Kind::Plain(plain) => plain.capture_names().collect(),
-            Kind::Backtracking(backtracking) => backtracking.capture_names().collect(),
+            Kind::Plain(plain) => plain.names().collect(),
+            Kind::Backtracking { late, .. } => late.capture_names().collect(),
         }
     }
 }
 
 impl Kind {
     fn new(expression: &str, case: Case) -> Result<Kind, String> {
-        let problem = match plain(expression, case) {
+        let problem = match Plain::new(expression, case) {
             Ok(plain) => return Ok(Kind::Plain(plain)),
             Err(error) => last_line(&error.to_string()),
         };
-        let backtracking = fancy_regex::RegexBuilder::new(expression)
-            .case_insensitive(case == Case::Insensitive)
-            .backtrack_limit(MOST_BACKTRACKS)
-            .delegate_size_limit(LARGEST)
-            .build();
-        match backtracking {
-            Ok(backtracking) => Ok(Kind::Backtracking(backtracking)),
+        let within = |backtracks| {
+            fancy_regex::RegexBuilder::new(expression)
+                .case_insensitive(case == Case::Insensitive)
+                .backtrack_limit(backtracks)
+                .delegate_size_limit(LARGEST)
+                .build()
+        };
+        match within(FEW_BACKTRACKS).and_then(|soon| Ok((soon, within(MOST_BACKTRACKS)?))) {
+            Ok((soon, late)) => Ok(Kind::Backtracking { soon, late }),
             Err(error) if problem.contains("look-around") || problem.contains("backreference") => {
                 Err(last_line(&error.to_string()))
             }
@@ -139,14 +153,10 @@ impl Kind {
 impl fmt::Debug for Kind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Kind::Plain(plain) => write!(f, "{plain}"),
-            Kind::Backtracking(backtracking) => write!(f, "{backtracking}"),
+            Kind::Plain(plain) => f.write_str(plain.as_str()),
+            Kind::Backtracking { late, .. } => f.write_str(late.as_str()),
         }
     }
-}
-
-fn plain(expression: &str, case: Case) -> Result<regex::Regex, regex::Error> {
-    regex::RegexBuilder::new(expression).case_insensitive(case == Case::Insensitive).size_limit(LARGEST).build()
 }
 
 /// The engines draw their problems over several lines; the last one says what is wrong.

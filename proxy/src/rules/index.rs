@@ -7,7 +7,8 @@ use std::collections::HashMap;
 use aho_corasick::AhoCorasick;
 
 use super::Rule;
-use super::engine::Case;
+use super::effort::Effort;
+use super::engine::{Case, Undecided};
 use super::matcher::Forms;
 use super::pattern::PathPattern;
 
@@ -94,13 +95,19 @@ pub(super) struct Candidates<'i> {
 
 impl Candidates<'_> {
     /// Adds those that may be about a path in one of its forms.
-    pub(super) fn add(&mut self, forms: &Forms<'_>) {
+    ///
+    /// # Errors
+    ///
+    /// [`Undecided`] when it would take too long to say.
+    pub(super) fn add(&mut self, forms: &Forms<'_>, effort: &Effort) -> Result<(), Undecided> {
         for path in forms.all() {
-            self.index.sensitive.find(path, &mut self.found);
+            effort.next_pattern();
+            self.index.sensitive.find(path, effort, &mut self.found)?;
             if !self.index.insensitive.is_empty() {
-                self.index.insensitive.find(&folded(path), &mut self.found);
+                self.index.insensitive.find(&folded(path), effort, &mut self.found)?;
             }
         }
+        Ok(())
     }
 }
 
@@ -148,7 +155,7 @@ impl Table {
         self.prefixes.is_empty() && self.inner.is_none()
     }
 
-    fn find(&self, path: &str, found: &mut Places) {
+    fn find(&self, path: &str, effort: &Effort, found: &mut Places) -> Result<(), Undecided> {
         // Whatever `path` begins with stands before it in the order, and nothing between the two begins otherwise.
         let behind = self.prefixes.partition_point(|prefix| prefix.text.as_str() <= path);
         let mut longest = behind.checked_sub(1);
@@ -158,15 +165,19 @@ impl Table {
             }
             longest = prefix.parent;
         }
-        let Some((searcher, rules)) = &self.inner else { return };
+        let Some((searcher, rules)) = &self.inner else { return Ok(()) };
+        effort.spend(path.len() * A_BYTE)?;
         let mut seen = Places::default();
+        // Texts that end in each other are found together, again and again.
         for text in searcher.find_overlapping_iter(path) {
+            effort.spend(A_TEXT)?;
             let text = text.pattern().as_usize();
             if !seen.holds(text) {
                 seen.insert(text);
                 rules.get(text).into_iter().flatten().for_each(|place| found.insert(*place));
             }
         }
+        Ok(())
     }
 }
 
@@ -238,3 +249,9 @@ impl Places {
 
 /// Places in a word.
 const BITS: usize = u64::BITS as usize;
+
+/// What looking for texts costs for each byte of a path.
+const A_BYTE: usize = 2;
+
+/// What each text that is found there costs.
+const A_TEXT: usize = 5;

@@ -7,6 +7,7 @@ use http::{HeaderName, HeaderValue};
 use super::captured::Captured;
 use super::condition::Subject;
 use super::destination::Unbuildable;
+use super::effort::Effort;
 use super::fields::Direction;
 use super::matcher::Forms;
 use super::witness::{Nobody, Standing, Step, Trail, Witness};
@@ -32,6 +33,7 @@ impl Rules {
             subject,
             power,
             forms: Forms::new(subject.path),
+            effort: Effort::new(),
             judgement: Judgement::default(),
             rewrites: 0,
             rewritten: Vec::new(),
@@ -50,6 +52,7 @@ struct Judging<'s> {
     subject: &'s Subject<'s>,
     power: Power,
     forms: Forms<'s>,
+    effort: Effort,
     judgement: Judgement,
     rewrites: usize,
     /// Each path that a rewrite has made, at most [`MOST_REWRITES`].
@@ -62,12 +65,12 @@ impl Judging<'_> {
     /// Considers the rules that may be about the path, or about one that a rewrite makes of it.
     fn consider_all<W: Witness>(&mut self, rules: &Rules, witness: &mut W) -> Result<(), Failed> {
         let mut candidates = rules.index.candidates();
-        candidates.add(&self.forms);
+        candidates.add(&self.forms, &self.effort)?;
         while let Some((place, rule)) = candidates.next().and_then(|place| Some((place, rules.list.get(place)?))) {
             let paths = self.rewritten.len();
             self.consider(place, rule, witness).inspect_err(|failed| witness.failed(place, rule, *failed))?;
             if let Some(forms) = self.rewritten.get(paths) {
-                candidates.add(forms);
+                candidates.add(forms, &self.effort)?;
             }
         }
         Ok(())
@@ -109,9 +112,12 @@ impl Judging<'_> {
     /// long to tell is not told.
     fn tell_idle<W: Witness>(&mut self, place: usize, rule: &Rule, witness: &mut W) {
         let read = self.read.len();
+        // What serving does not spend is not counted.
+        let effort = std::mem::replace(&mut self.effort, Effort::new());
         if let Ok(Some(captured)) = self.captures(rule) {
             witness.fits(place, rule, &captured, self.standing());
         }
+        self.effort = effort;
         self.read.truncate(read);
     }
 
@@ -120,10 +126,10 @@ impl Judging<'_> {
             (Action::Rewrite(_), Some(forms)) => {
                 let (path, query) = now(&self.judgement, self.subject);
                 let subject = Subject { path, query, ..*self.subject };
-                Ok(rule.matcher.captures(&subject, forms, &mut self.read)?)
+                Ok(rule.matcher.captures(&subject, forms, &self.effort, &mut self.read)?)
             }
             (Action::Rewrite(_) | Action::GoOn | Action::Redirect(..) | Action::Respond(_), _) => {
-                Ok(rule.matcher.captures(self.subject, &self.forms, &mut self.read)?)
+                Ok(rule.matcher.captures(self.subject, &self.forms, &self.effort, &mut self.read)?)
             }
         }
     }

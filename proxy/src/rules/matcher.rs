@@ -7,6 +7,7 @@ use http::HeaderName;
 
 use super::captured::Captured;
 use super::condition::{Condition, Subject};
+use super::effort::Effort;
 use super::engine::Undecided;
 use super::path_form::{matchable, readings};
 use super::pattern::PathPattern;
@@ -100,6 +101,7 @@ impl Matcher {
         &self,
         subject: &Subject<'_>,
         forms: &Forms<'_>,
+        effort: &Effort,
         read: &mut Vec<HeaderName>,
     ) -> Result<Option<Captured>, Undecided> {
         if self.0.is_empty() {
@@ -107,7 +109,7 @@ impl Matcher {
         }
         let mut found = None;
         for alternative in &self.0 {
-            match alternative.audience(subject, forms)? {
+            match alternative.audience(subject, forms, effort)? {
                 Audience::Nobody => {}
                 Audience::Everybody(captured) => return Ok(found.or(Some(captured))),
                 Audience::Some(names, captured) => {
@@ -155,21 +157,22 @@ enum Audience {
 }
 
 impl Alternative {
-    fn audience(&self, subject: &Subject<'_>, forms: &Forms<'_>) -> Result<Audience, Undecided> {
+    fn audience(&self, subject: &Subject<'_>, forms: &Forms<'_>, effort: &Effort) -> Result<Audience, Undecided> {
+        effort.next_pattern();
+        // What the URL rules out, it rules out for everybody, and that costs less to tell than what is captured of a path.
+        let of_url = |condition: &Condition| condition.field().is_none();
+        if !self.hold(of_url, subject, effort, &mut Captured::default())? {
+            return Ok(Audience::Nobody);
+        }
         let mut captured = match &self.source {
             None => Captured::default(),
-            Some(pattern) => match forms.captures(pattern)? {
+            Some(pattern) => match forms.captures(pattern, effort)? {
                 Some(captured) => captured,
                 None => return Ok(Audience::Nobody),
             },
         };
         let names: Vec<HeaderName> = self.has.iter().chain(&self.missing).filter_map(Condition::field).collect();
-        // What the URL rules out, it rules out for everybody.
-        let of_url = |condition: &Condition| condition.field().is_none();
-        if !names.is_empty() && !self.hold(of_url, subject, &mut Captured::default())? {
-            return Ok(Audience::Nobody);
-        }
-        let held = self.hold(|_| true, subject, &mut captured)?;
+        let held = self.hold(|_| true, subject, effort, &mut captured)?;
         Ok(match (names.is_empty(), held) {
             (true, false) => Audience::Nobody,
             (true, true) => Audience::Everybody(captured),
@@ -182,15 +185,16 @@ impl Alternative {
         &self,
         of_the_sort: impl Fn(&Condition) -> bool,
         subject: &Subject<'_>,
+        effort: &Effort,
         captured: &mut Captured,
     ) -> Result<bool, Undecided> {
         for condition in self.has.iter().filter(|condition| of_the_sort(condition)) {
-            if !condition.holds(subject, captured)? {
+            if !condition.holds(subject, effort, captured)? {
                 return Ok(false);
             }
         }
         for condition in self.missing.iter().filter(|condition| of_the_sort(condition)) {
-            if condition.holds(subject, &mut Captured::default())? {
+            if condition.holds(subject, effort, &mut Captured::default())? {
                 return Ok(false);
             }
         }
@@ -223,12 +227,12 @@ impl<'p> Forms<'p> {
         [&*self.path].into_iter().chain(self.readings.iter().map(String::as_str))
     }
 
-    fn captures(&self, pattern: &PathPattern) -> Result<Option<Captured>, Undecided> {
-        if let Some(captured) = captures(pattern, &self.path)? {
+    fn captures(&self, pattern: &PathPattern, effort: &Effort) -> Result<Option<Captured>, Undecided> {
+        if let Some(captured) = captures(pattern, &self.path, effort)? {
             return Ok(Some(captured));
         }
         for reading in &self.readings {
-            if let Some(captured) = captures(pattern, reading)? {
+            if let Some(captured) = captures(pattern, reading, effort)? {
                 return Ok(Some(captured));
             }
         }
@@ -237,12 +241,12 @@ impl<'p> Forms<'p> {
 }
 
 /// A pattern that ends what it captures at the path's end has not seen its trailing slash.
-fn captures(pattern: &PathPattern, path: &str) -> Result<Option<Captured>, Undecided> {
-    if let Some(captured) = pattern.captures(path)? {
+fn captures(pattern: &PathPattern, path: &str, effort: &Effort) -> Result<Option<Captured>, Undecided> {
+    if let Some(captured) = pattern.captures(path, effort)? {
         return Ok(Some(captured));
     }
     match path.strip_suffix('/') {
-        Some(shorter) if !shorter.is_empty() => pattern.captures(shorter),
+        Some(shorter) if !shorter.is_empty() => pattern.captures(shorter, effort),
         Some(_) | None => Ok(None),
     }
 }

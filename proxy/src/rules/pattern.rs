@@ -2,6 +2,7 @@
 
 use super::captured::{Captured, Value};
 use super::dialect::{closes_its_classes, leading_looks};
+use super::effort::Effort;
 use super::engine::{Case, Engine, Undecided};
 use super::index::folded;
 use super::path_form::matchable;
@@ -88,7 +89,7 @@ impl PathPattern {
     }
 
     /// What the parameters stand for, if `path` matches. It is in the form that patterns see.
-    pub(super) fn captures(&self, path: &str) -> Result<Option<Captured>, Undecided> {
+    pub(super) fn captures(&self, path: &str, effort: &Effort) -> Result<Option<Captured>, Undecided> {
         let Some(rest) = self.behind_prefix(path) else { return Ok(None) };
         let Some(engine) = &self.engine else {
             // The root is also called by the name of its page.
@@ -99,7 +100,7 @@ impl PathPattern {
         if engine.backtracks() && !self.holds_inner_text(rest) {
             return Ok(None);
         }
-        let Some(groups) = engine.groups(rest)? else { return Ok(None) };
+        let Some(groups) = engine.groups(rest, effort)? else { return Ok(None) };
         let mut captured = Captured::default();
         for (param, text) in self.params.iter().zip(groups.into_iter().skip(1)) {
             if let Some(text) = text {

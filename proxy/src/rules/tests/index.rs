@@ -6,6 +6,7 @@ use http::{HeaderMap, StatusCode};
 use proptest::collection::vec;
 use proptest::prelude::{Just, ProptestConfig, Strategy, any, prop_assert_eq, prop_oneof, proptest};
 
+use super::super::effort::Effort;
 use super::super::index::Index;
 use super::super::matcher::Forms;
 use super::super::{
@@ -22,7 +23,7 @@ fn alternative(source: &str, case: Case) -> Option<Alternative> {
 fn found(rules: &[Rule], path: &str) -> Vec<usize> {
     let index = Index::new(rules);
     let mut candidates = index.candidates();
-    candidates.add(&Forms::new(path));
+    candidates.add(&Forms::new(path), &Effort::new()).unwrap();
     candidates.collect()
 }
 

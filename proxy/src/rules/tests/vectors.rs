@@ -6,6 +6,7 @@ use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use serde_json::Value as Json;
 
 use super::super::captured::{Captured, Value};
+use super::super::effort::Effort;
 use super::super::path_form::decoded;
 use super::super::{
     Action, Alternative, Case, Condition, Destination, End, FieldRules, Matcher, PathPattern, Power, Reach, Rule,
@@ -138,7 +139,7 @@ fn conditions() {
         }
         let asked = Asked::new(&format!("/?{}", query.join("&")), input);
         let mut captured = Captured::default();
-        let holds = |one: &Json| condition(one).holds(&asked.subject(), &mut captured).unwrap();
+        let holds = |one: &Json| condition(one).holds(&asked.subject(), &Effort::new(), &mut captured).unwrap();
         let all = list(input, "has").iter().all(holds);
         let found = if all {
             Json::Object(captured.iter().map(|(name, value)| (name.to_owned(), said(value).into())).collect())
