@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::SystemTime;
 
 use evergate_cache::{CDN_CACHE_CONTROL, Fields, SURROGATE_CONTROL};
-use http::header::{CACHE_CONTROL, CONTENT_TYPE, DATE, LOCATION, SET_COOKIE};
+use http::header::{CACHE_CONTROL, CONTENT_TYPE, DATE, LOCATION, ORIGIN, SET_COOKIE};
 use http::{HeaderName, HeaderValue, StatusCode};
 
 use crate::admission::{NotServed, canonical_location, site};
@@ -143,7 +143,9 @@ impl<'r> Ruling<'r> {
         let sender = cors.sender(&request.headers, request.authority.as_deref());
         match Name::of(request, target, snapshot) {
             Name::NotServed => {}
-            Name::Own | Name::Other if cors.mode == Mode::Enforce && sender == Sender::Foreign => {
+            Name::Own | Name::Other
+                if cors.mode == Mode::Enforce && sender == Sender::Foreign && !is_own_form(request) =>
+            {
                 let notice = Notice::new(StatusCode::FORBIDDEN, "pages of this origin may not ask for this", now);
                 self.end = Some((Box::new(notice), Answered::ForeignOrigin));
             }
@@ -168,6 +170,19 @@ impl<'r> Ruling<'r> {
         }
     }
 }
+
+/// Whether a page of the same origin sends a form, which `Referrer-Policy: no-referrer` keeps from saying where it is from (the
+/// Fetch standard, section 3.2). No script can say so of another (Fetch Metadata, section 2.3), and no cache keeps the answer.
+fn is_own_form(request: &Request) -> bool {
+    let says = |name: HeaderName, value: &str| {
+        let mut lines = request.headers.get_all(name).iter();
+        lines.next().is_some_and(|line| line == value) && lines.next().is_none()
+    };
+    !request.method.is_safe() && says(ORIGIN, "null") && says(SEC_FETCH_SITE, "same-origin")
+}
+
+/// How a page and what it asks for stand to each other, as the browser says it (Fetch Metadata, section 2.3).
+const SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
 
 /// A cookie that a rule sets is for one visitor. Unless a rule says who may keep the answer, nobody may.
 fn keep_private(response: &mut Changes, end: Option<&End>) {

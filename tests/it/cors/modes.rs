@@ -103,3 +103,24 @@ async fn everyone_is_told_the_same_where_everyone_is_meant() {
     assert_eq!(said(&visit(&gateway, "/api/kept/a", "null").await), [("access-control-allow-origin", "null")]);
     assert_eq!(said(&visit(&gateway, "/api/kept/a", ACME).await), []);
 }
+
+#[tokio::test]
+async fn a_form_of_the_host_itself_is_not_foreign_though_it_says_no_origin() {
+    let (origin, gateway) = start(ENFORCED).await;
+    let same = ("sec-fetch-site", "same-origin");
+    let cases: [(&str, Lines<'_>, u16); 7] = [
+        ("POST", &[("origin", "null"), same], 200),
+        ("POST", &[("origin", "null")], 403),
+        ("POST", &[("origin", "null"), ("sec-fetch-site", "cross-site")], 403),
+        ("POST", &[("origin", "null"), ("sec-fetch-site", "same-site")], 403),
+        ("POST", &[("origin", "null"), same, ("sec-fetch-site", "cross-site")], 403),
+        ("POST", &[("origin", EVIL), same], 403),
+        // What caches may keep is not told apart by it.
+        ("GET", &[("origin", "null"), same], 403),
+    ];
+    for (method, lines, status) in cases {
+        let before = origin.count("/*");
+        assert_eq!(ask(&gateway, method, "/api/live/a", lines).await.status, status, "{method} {lines:?}");
+        assert_eq!(origin.count("/*") - before, usize::from(status == 200), "{method} {lines:?}");
+    }
+}
