@@ -4,7 +4,7 @@ use std::fmt;
 
 use super::dialect::{Look, leading_looks, translate};
 use super::effort::Effort;
-use super::plain::Plain;
+use super::plain::{Plain, toll};
 
 /// How often a match may take a wrong turn, and in how long a text: between two turns the whole of it may be looked at. Both
 /// together keep a hostile path below a millisecond; what would take more is not decided.
@@ -45,8 +45,8 @@ pub(super) struct Engine {
 enum Kind {
     /// Without look-around and back-references.
     Plain(Plain),
-    /// With them: given up soon, so that what it costs can be told apart, or late.
-    Backtracking { soon: fancy_regex::Regex, late: fancy_regex::Regex },
+    /// With them: given up soon, so that what it costs can be told apart, or late; and what each byte costs beside.
+    Backtracking { soon: fancy_regex::Regex, late: fancy_regex::Regex, toll: usize },
 }
 
 /// The groups of a match: the first is the whole.
@@ -96,8 +96,8 @@ impl Engine {
         match &self.kind {
             Kind::Plain(plain) => plain.groups(text, effort),
             Kind::Backtracking { .. } if text.len() > LONGEST_BACKTRACKED => Err(Undecided),
-            Kind::Backtracking { soon, late } => {
-                effort.spend(FEW_BACKTRACKS * A_BACKTRACK)?;
+            Kind::Backtracking { soon, late, toll } => {
+                effort.spend((FEW_BACKTRACKS * A_BACKTRACK).saturating_add(text.len().saturating_mul(*toll)))?;
                 let captures = match soon.captures(text) {
                     Ok(captures) => captures,
                     Err(_) => {
@@ -141,7 +141,7 @@ impl Kind {
                 .build()
         };
         match within(FEW_BACKTRACKS).and_then(|soon| Ok((soon, within(MOST_BACKTRACKS)?))) {
-            Ok((soon, late)) => Ok(Kind::Backtracking { soon, late }),
+            Ok((soon, late)) => Ok(Kind::Backtracking { soon, late, toll: toll(expression, case) }),
             Err(error) if problem.contains("look-around") || problem.contains("backreference") => {
                 Err(last_line(&error.to_string()))
             }

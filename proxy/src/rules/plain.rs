@@ -86,6 +86,24 @@ impl Size {
     }
 }
 
+/// What each byte of a text may cost, beside wrong turns, where an expression looks around or refers back: nothing where the
+/// automata of its parts stay small. Otherwise new combinations of states come up in every part that is looked for, again at each
+/// place that it is looked for from. Its parts are not known here, so it is measured whole, as though it looked nowhere.
+pub(super) fn toll(expression: &str, case: Case) -> usize {
+    let mut plain = expression.to_owned();
+    for look in ["(?<=", "(?<!", "(?=", "(?!"] {
+        plain = plain.replace(look, "(?:");
+    }
+    for reference in 1..=9 {
+        plain = plain.replace(&format!("\\{reference}"), "");
+    }
+    match Size::of(&plain, case == Case::Insensitive) {
+        // What is no expression without the rest has nothing to be measured by but its wrong turns.
+        Size::Small { .. } | Size::Large { states: usize::MAX } => 0,
+        Size::Large { states } => states.saturating_mul(A_NEW_STATE).saturating_mul(LOOKED_FOR),
+    }
+}
+
 /// Whether the automaton that is in one state at a time is small too.
 fn stays_small(nfa: &NFA) -> bool {
     let config = dense::Config::new()
@@ -101,3 +119,6 @@ const A_TRY: usize = 50;
 
 /// What each state that has to be put into a new combination costs.
 const A_NEW_STATE: usize = 20;
+
+/// How many times over a part of an expression is looked for in a text.
+const LOOKED_FOR: usize = 10;

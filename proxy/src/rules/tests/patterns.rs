@@ -285,4 +285,10 @@ fn what_a_pattern_costs_is_counted_before_it_is_spent() {
     let effort = Effort::new();
     let dear = pattern.captures(&format!("/{}d", "ab".repeat(8_000)), &effort);
     assert_eq!((dear.err(), effort.spent()), (Some(Undecided), 0), "what is too dear is not begun");
+    // The first time is dearest: a visitor who writes another path each time must not have it twice.
+    let looking = PathPattern::compile("/((?:(?!.*a.{60}[bc]d).)*)x", Case::Sensitive).unwrap();
+    let effort = Effort::new();
+    let dear = looking.captures(&format!("/{}x", "ab".repeat(200)), &effort);
+    assert_eq!((dear.err(), effort.spent()), (Some(Undecided), 0), "nor is what is looked for");
+    assert!(looking.captures("/abx", &Effort::new()).unwrap().is_some(), "short texts are cheap all the same");
 }
