@@ -206,19 +206,21 @@ fn sorted(prefixes: HashMap<&str, Vec<usize>>) -> Vec<Prefix> {
     sorted
 }
 
-/// A text in which letters of either case are the same; where these are ASCII, so are the two beyond it that fold to them.
+/// A text in which letters of either case are the same.
 pub(super) fn folded(text: &str) -> Cow<'_, str> {
-    const KELVIN_SIGN: char = '\u{212A}';
-    const LONG_S: char = '\u{17F}';
-    if !text.contains(|letter: char| letter.is_ascii_uppercase() || matches!(letter, KELVIN_SIGN | LONG_S)) {
+    if text.chars().all(|letter| fold(letter) == letter) {
         return Cow::Borrowed(text);
     }
-    let fold = |letter: char| match letter {
-        KELVIN_SIGN => 'k',
-        LONG_S => 's',
-        letter => letter.to_ascii_lowercase(),
-    };
     Cow::Owned(text.chars().map(fold).collect())
+}
+
+/// A letter for all that differ from it in case only; where it is an ASCII one, for the two beyond ASCII that fold to such.
+pub(super) fn fold(letter: char) -> char {
+    match letter {
+        '\u{212A}' => 'k',
+        '\u{17F}' => 's',
+        letter => letter.to_ascii_lowercase(),
+    }
 }
 
 impl Places {

@@ -4,7 +4,7 @@ use super::captured::{Captured, Value};
 use super::dialect::{closes_its_classes, leading_looks};
 use super::effort::Effort;
 use super::engine::{Case, Engine, Undecided};
-use super::index::folded;
+use super::index::{fold, folded};
 use super::path_form::matchable;
 use super::syntax::{Modifier, Param, PatternError, Token, parse};
 
@@ -124,8 +124,10 @@ impl PathPattern {
         match self.case {
             Case::Sensitive => path.strip_prefix(self.prefix.as_str()),
             Case::Insensitive => {
-                let (begin, rest) = path.split_at_checked(self.prefix.len())?;
-                begin.eq_ignore_ascii_case(&self.prefix).then_some(rest)
+                let mut letters = path.chars();
+                let begins =
+                    self.prefix.chars().all(|wanted| letters.next().is_some_and(|found| fold(found) == fold(wanted)));
+                begins.then_some(letters.as_str())
             }
         }
     }

@@ -244,3 +244,30 @@ proxy:
     assert_eq!(origin.count("/*"), 0);
     assert_eq!(visit(&gateway, "/other", &[]).await.status, 200);
 }
+
+#[tokio::test]
+async fn another_case_slips_past_nothing_where_case_does_not_matter() {
+    let rules =
+        "proxy: [{ matcher: ['/internal', '/internal/:path*'], case_sensitive: false, respond: { status: 403 } }]";
+    let (origin, gateway) = start(rules).await;
+    for target in [
+        "/INTERNAL",
+        "/Internal/x",
+        "/iNTERNAL/",
+        "/%49nternal",
+        "/x/../INTERNAL/x",
+        "/%49NTERNAL%2Fx",
+        &format!("http://{}/INTERNAL", gateway.address()),
+        "/INTERNAL?x",
+    ] {
+        assert_eq!(visit(&gateway, target, &[]).await.status, 403, "{target}");
+    }
+    assert_eq!(visit(&gateway, "//INTERNAL", &[]).await.header("location"), Some("/INTERNAL"), "and that is refused");
+    assert_eq!(origin.count("/*"), 0);
+    // Letters that fold beyond ASCII are other letters to a handler; where they fold to these, they are refused too.
+    let (_origin, gateway) =
+        start("proxy: [{ matcher: /keys, case_sensitive: false, respond: { status: 403 } }]").await;
+    for target in ["/KEYS", "/%E2%84%AAeys", "/key%C5%BF"] {
+        assert_eq!(visit(&gateway, target, &[]).await.status, 403, "{target}");
+    }
+}
