@@ -1,19 +1,26 @@
 //! The look-up: one question, one of five answers.
 
+mod forgetting;
+mod listing;
+
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::AtomicUsize;
 use std::time::Duration;
 
 use bytes::Bytes;
 use http::header::CONTENT_RANGE;
 use http::{HeaderMap, StatusCode};
+use tokio::sync::Notify;
 
 use crate::fill::{Fill, Terms};
 use crate::flight::{Flights, Role, Waiter};
-use crate::groups::Marks;
+use crate::generations::Generations;
+use crate::key::address;
 use crate::page::{Content, Page, Slot, Trouble};
 use crate::partial::Combined;
+use crate::record::Record;
 use crate::shared::Shared;
+use crate::standing::{Mark, Validity};
 use crate::store::{Store, StoreFigures};
 use crate::stored::{Description, Kept, StoredResponse};
 use crate::variance::Selecting;
@@ -22,6 +29,8 @@ use crate::{
     Arrival, CacheKey, Coding, DeclineReason, Demands, Extent, FailureKind, Groups, Moment, Partial, Policy, Recoding,
     Regime, ResponseHead, SOON, Sharing, StaleReason, Tags, Use, Variance, Variant,
 };
+pub use forgetting::{LabelFigures, Unswept};
+pub use listing::{Entries, Entry, Held, MAX_ENTRIES};
 
 /// The cache: pages in memory and the fills in flight. `F` is how a fill fails, in the words of whoever fetches.
 #[derive(Debug)]
@@ -52,8 +61,8 @@ impl<'a> Asked<'a> {
 
     /// Why nobody waits for what is being fetched in the place of `old`: it will not be shared. Where `old` may help out if the
     /// handler fails, one waits for that.
-    fn reason_not_to_wait(&self, old: &StoredResponse, now: Moment) -> Option<DeclineReason> {
-        match old.kept().sharing {
+    fn reason_not_to_wait(&self, old: (&StoredResponse, Validity), now: Moment) -> Option<DeclineReason> {
+        match old.0.kept().sharing {
             Sharing::Everyone => None,
             Sharing::Asker(reason) => {
                 let helps_out = self.policy.despite(FailureKind::Answered, old, self.demands, now).is_some();
@@ -115,6 +124,8 @@ pub enum Missing {
     Request,
     /// A part is stored, and more is wanted.
     Partial,
+    /// What is stored was invalidated.
+    Invalidated,
 }
 
 /// What may answer a request without asking the handler.
@@ -160,16 +171,32 @@ enum Known {
 impl<F: Clone> Cache<F> {
     /// An empty cache that keeps at most `capacity` bytes, and no body above `max_body` bytes.
     pub fn new(capacity: u64, max_body: u64) -> Cache<F> {
-        let (store, flights, marks) = (Store::new(capacity), Flights::new(), Arc::new(Marks::default()));
-        Cache { shared: Arc::new(Shared { store, flights, marks, invalidations: AtomicU64::new(0), max_body }) }
+        let (store, flights, generations) = (Store::new(capacity), Flights::new(), Arc::new(Generations::new()));
+        Cache { shared: Arc::new(Shared {
+                store,
+                flights,
+                generations,
+                invalidated: Notify::new(),
+                unswept: AtomicUsize::new(0),
+                max_body,
+            }) }
     }
 
     /// Looks up what `asked` asks for.
     ///
-    /// A hit takes no lock of ours, but for one to read by where its response has groups and some were invalidated since.
+    /// A hit takes no lock of ours, and compares two numbers where nothing was invalidated since.
     /// Whatever else is decided under the lock of the key, after a second look: a fill that landed in between is found there,
     /// so that no two fills of one key ever follow from one gap.
     pub fn lookup(&self, asked: &Asked<'_>, now: Moment) -> Lookup<F> {
+        let answer = self.look(asked, now);
+        match &answer {
+            Lookup::Hit { response, .. } | Lookup::Stale { response, .. } => response.count_hit(),
+            Lookup::Collapsed { .. } | Lookup::Miss { .. } | Lookup::Pass(_) => {}
+        }
+        answer
+    }
+
+    fn look(&self, asked: &Asked<'_>, now: Moment) -> Lookup<F> {
         let mut selecting = asked.selecting();
         match self.known(asked, &mut selecting, now) {
             Known::Fresh(response, ttl) => return Lookup::Hit { response, ttl },
@@ -179,9 +206,10 @@ impl<F: Clone> Cache<F> {
             Known::Declined(reason, _) if asked.policy.regime() == Regime::Window => return Lookup::Pass(reason),
             Known::Declined(..) | Known::Stale(..) | Known::Missing(..) => {}
         }
+        self.introduce(asked.key);
         let mut shard = self.shared.flights.lock(asked.key);
         let known = self.known(asked, &mut selecting, now);
-        let running = shard.find(asked.key, &mut selecting);
+        let running = shard.find(asked.key, &mut selecting, now);
         let (stale, missing, old, variant) = match (known, running) {
             (Known::Fresh(response, ttl), _) => return Lookup::Hit { response, ttl },
             (Known::Settled(response, staleness, reason), _)
@@ -190,9 +218,10 @@ impl<F: Clone> Cache<F> {
             }
             (Known::Declined(reason, _), Some(_)) => return Lookup::Pass(reason),
             (Known::Missing(missing, old), Some(flight)) => {
-                return match old.and_then(|(old, _)| asked.reason_not_to_wait(&old, now)) {
+                let valid = |old: &StoredResponse| self.shared.validity(old, now);
+                return match old.and_then(|(old, _)| asked.reason_not_to_wait((&old, valid(&old)), now)) {
                     Some(reason) => Lookup::Pass(reason),
-                    None => Lookup::Collapsed { waiter: flight.join(Role::Other), missing },
+                    None => Lookup::Collapsed { waiter: flight.join(Role::Other(now)), missing },
                 };
             }
             (Known::Declined(reason, variant), None) => match asked.policy {
@@ -209,7 +238,7 @@ impl<F: Clone> Cache<F> {
         };
         let variant = variant.unwrap_or_else(|| self.expected(asked, shard.variance(asked.key)));
         let key = CacheKey::from(asked.key);
-        let flight = shard.begin(key.clone(), variant.clone(), &self.shared.marks);
+        let flight = shard.begin(key.clone(), variant.clone(), &self.shared.generations);
         drop(shard);
         let fill = Fill::new(Arc::clone(&self.shared), key, variant, flight, old, missing);
         match stale {
@@ -252,11 +281,12 @@ impl<F: Clone> Cache<F> {
         let page = self.shared.store.get(asked.key)?;
         let slot = page.select(&mut asked.selecting(), now)?;
         match &slot.content {
-            Content::Stored(response, _) if !self.is_outdated(response) => {
-                let staleness = asked.policy.despite(failure, response, asked.demands, now)?;
+            Content::Stored(response, _) => {
+                let validity = self.shared.validity(response, now);
+                let staleness = asked.policy.despite(failure, (response, validity), asked.demands, now)?;
                 Some((Arc::clone(response), staleness))
             }
-            Content::Stored(..) | Content::Part(_) | Content::Declined(..) => None,
+            Content::Part(_) | Content::Declined(..) | Content::Forgotten(_) => None,
         }
     }
 
@@ -269,29 +299,8 @@ impl<F: Clone> Cache<F> {
                 let word = response.word();
                 word.forbids_stale || word.ask_each_time
             }
-            Some(Content::Part(_) | Content::Declined(..)) | None => false,
+            Some(Content::Part(_) | Content::Declined(..) | Content::Forgotten(_)) | None => false,
         }
-    }
-
-    /// Forgets every variant of a key, and what shares a group with one of them (RFC 9111 section 4.4, RFC 9875 section
-    /// 2.2.1). What is being fetched for it is not kept. The number of responses that were stored.
-    pub fn invalidate(&self, key: &[u8]) -> usize {
-        let mut shard = self.shared.flights.lock(key);
-        let page = self.shared.store.remove(key);
-        shard.end_all(key);
-        self.shared.invalidations.fetch_add(1, Ordering::AcqRel);
-        drop(shard);
-        let Some(page) = page else { return 0 };
-        for response in page.stored() {
-            self.shared.marks.invalidate(&response.kept().groups);
-        }
-        page.stored().count()
-    }
-
-    /// Forgets every response that carries one of these groups, and those that are being fetched now (RFC 9875 section 3).
-    pub fn invalidate_groups(&self, groups: &Groups) {
-        self.shared.invalidations.fetch_add(1, Ordering::AcqRel);
-        self.shared.marks.invalidate(groups);
     }
 
     /// Keeps a coding of a stored response beside it, as long as it is there. Whether it was.
@@ -306,7 +315,7 @@ impl<F: Clone> Cache<F> {
                     let coded = Arc::new(stored.with_coding(coding, body.clone()));
                     Some(Content::Stored(coded, Arc::clone(trouble)))
                 }
-                Content::Stored(..) | Content::Part(_) | Content::Declined(..) => None,
+                Content::Stored(..) | Content::Part(_) | Content::Declined(..) | Content::Forgotten(_) => None,
             })
         });
         let Some(changed) = changed else { return false };
@@ -323,7 +332,7 @@ impl<F: Clone> Cache<F> {
 
     /// Where a request for a part stands among the invalidations; see [`Cache::keep_part`].
     pub fn invalidations(&self) -> u64 {
-        self.shared.invalidations.load(Ordering::Acquire)
+        self.shared.generations.begun()
     }
 
     /// A fresh part that a request selects, with its time to live.
@@ -331,9 +340,10 @@ impl<F: Clone> Cache<F> {
         let page = self.shared.store.get(asked.key)?;
         let slot = page.select(&mut asked.selecting(), now)?;
         let Content::Part(part) = &slot.content else { return None };
-        match asked.policy.allowed(part.response(), asked.demands, now) {
-            Use::Fresh(ttl) if !self.is_outdated(part.response()) => Some((Arc::clone(part), ttl)),
-            Use::Fresh(_) | Use::Unwanted | Use::WhileRevalidating(_) | Use::AsAsked(_) | Use::Never => None,
+        let validity = self.shared.validity(part.response(), now);
+        match asked.policy.allowed(part.response(), validity, asked.demands, now) {
+            Use::Fresh(ttl) => Some((Arc::clone(part), ttl)),
+            Use::Unwanted | Use::WhileRevalidating(_) | Use::AsAsked(_) | Use::Never => None,
         }
     }
 
@@ -342,15 +352,17 @@ impl<F: Clone> Cache<F> {
     /// what [`Cache::invalidations`] said then.
     pub fn keep_part(&self, key: &[u8], head: ResponseHead, body: Bytes, received: Moment, part: PartTerms) {
         let PartTerms { extent, variant, initial_age, groups, tags, began } = part;
+        self.introduce(key);
         // Noted before it is asked whether there was one: one that comes in between outdates what is kept here.
-        let mark = self.shared.marks.now();
+        let mark = self.shared.generations.now();
+        let record = self.shared.generations.record(address(key), &groups, &tags, mark);
         if body.len() as u64 != extent.length || extent.length > self.shared.max_body {
             return;
         }
         let Ok(older) = self.part_in_place(key, &variant) else { return };
         let mut head = ResponseHead { status: StatusCode::OK, ..head };
         head.fields.remove(&CONTENT_RANGE);
-        let kept = Kept { groups, tags, began: mark, ..Kept::default() };
+        let kept = Kept { record: Some(record), ..Kept::default() };
         let response = StoredResponse::new(head, body, received, None).with(initial_age, kept);
         // Put together before the lock is taken, because it may be long.
         let content = match Partial::new(response, extent).with(older.as_deref(), self.shared.max_body) {
@@ -376,7 +388,7 @@ impl<F: Clone> Cache<F> {
         match page.as_deref().and_then(|page| page.find(variant)) {
             Some(Content::Stored(..)) => Err(WholeIsKept),
             Some(Content::Part(older)) => Ok(Some(Arc::clone(older))),
-            Some(Content::Declined(..)) | None => Ok(None),
+            Some(Content::Declined(..) | Content::Forgotten(_)) | None => Ok(None),
         }
     }
 
@@ -391,10 +403,8 @@ impl<F: Clone> Cache<F> {
         (asked_at, began): (Moment, u64),
         terms: impl FnOnce(&StoredResponse) -> Option<Terms>,
     ) {
+        self.introduce(asked.key);
         let shard = self.shared.flights.lock(asked.key);
-        if self.invalidations() != began {
-            return;
-        }
         let Some(page) = self.shared.store.get(asked.key) else { return };
         let Some(slot) = page.select(&mut asked.selecting(), received) else { return };
         let Content::Stored(response, _) = &slot.content else { return };
@@ -402,6 +412,13 @@ impl<F: Clone> Cache<F> {
             return;
         }
         let Some(terms) = terms(response) else { return };
+        // Nobody knows what was made invalid while the HEAD was under way, so that counts which was before.
+        let before = response.record().map_or(Mark::default(), Record::began);
+        let record = self.shared.generations.record(address(asked.key), &terms.groups, &terms.tags, before);
+        // Compared once its labels are held: what comes later finds them.
+        if self.invalidations() != began {
+            return;
+        }
         let page = match response.description(head) {
             Description::Nothing => return,
             Description::Another => page.without(&slot.variant),
@@ -409,8 +426,7 @@ impl<F: Clone> Cache<F> {
                 let initial_age = terms.initial_age.unwrap_or_else(|| age_value(head));
                 let variant = terms.variant.clone().unwrap_or_else(|| slot.variant.clone());
                 let fresh = response.renewed_without(&terms.unshared, head, received);
-                // Nobody knows what was made invalid while the HEAD was under way, so that counts which was before.
-                let fresh = fresh.with(initial_age, terms.kept(response.kept().began));
+                let fresh = fresh.with(initial_age, terms.kept(record));
                 let content = Content::Stored(Arc::new(fresh), Arc::default());
                 page.without(&slot.variant).with(Slot { variant, content }, usize::MAX).0
             }
@@ -444,9 +460,10 @@ impl<F: Clone> Cache<F> {
             Policy::Origin(_) => page.select_by_language(selecting)?,
         };
         let Content::Stored(response, _) = &slot.content else { return None };
-        match asked.policy.allowed(response, asked.demands, now) {
-            Use::Fresh(ttl) if !self.is_outdated(response) => Some(Known::Fresh(Arc::clone(response), ttl)),
-            Use::Fresh(_) | Use::Unwanted | Use::WhileRevalidating(_) | Use::AsAsked(_) | Use::Never => None,
+        let validity = self.shared.validity(response, now);
+        match asked.policy.allowed(response, validity, asked.demands, now) {
+            Use::Fresh(ttl) => Some(Known::Fresh(Arc::clone(response), ttl)),
+            Use::Unwanted | Use::WhileRevalidating(_) | Use::AsAsked(_) | Use::Never => None,
         }
     }
 
@@ -462,10 +479,6 @@ impl<F: Clone> Cache<F> {
         }
     }
 
-    fn is_outdated(&self, response: &StoredResponse) -> bool {
-        self.shared.marks.outdate(&response.kept().groups, response.kept().began)
-    }
-
     fn known(&self, asked: &Asked<'_>, selecting: &mut Selecting<'_>, now: Moment) -> Known {
         let Some(page) = self.shared.store.get(asked.key) else { return Known::Missing(Missing::Uri, None) };
         let Some(slot) = page.select(selecting, now) else {
@@ -478,9 +491,12 @@ impl<F: Clone> Cache<F> {
         match &slot.content {
             Content::Declined(reason, _) => Known::Declined(*reason, slot.variant.clone()),
             Content::Part(_) => Known::Missing(Missing::Partial, None),
-            // Not even good to ask with: what was forgotten helps nobody out.
-            Content::Stored(response, _) if self.is_outdated(response) => Known::Missing(Missing::Stale, None),
-            Content::Stored(response, trouble) => usable(asked, response, trouble, &slot.variant, now),
+            Content::Forgotten(_) => Known::Missing(Missing::Invalidated, None),
+            Content::Stored(response, trouble) => match self.shared.validity(response, now) {
+                // Not even good to ask with: what was forgotten helps nobody out.
+                Validity::Gone => Known::Missing(Missing::Invalidated, None),
+                validity => usable(asked, (response, validity), trouble, &slot.variant, now),
+            },
         }
     }
 }
@@ -488,19 +504,23 @@ impl<F: Clone> Cache<F> {
 /// What may be done with a stored response, whose revalidations fare as `trouble` says.
 fn usable(
     asked: &Asked<'_>,
-    response: &Arc<StoredResponse>,
+    (response, validity): (&Arc<StoredResponse>, Validity),
     trouble: &Trouble,
     variant: &Variant,
     now: Moment,
 ) -> Known {
     let response = Arc::clone(response);
     let in_trouble = trouble.failures() > 0;
-    match asked.policy.allowed(&response, asked.demands, now) {
+    let missing = match validity {
+        Validity::Valid => Missing::Stale,
+        Validity::Stale(_) | Validity::Gone => Missing::Invalidated,
+    };
+    match asked.policy.allowed(&response, validity, asked.demands, now) {
         Use::Fresh(ttl) => Known::Fresh(response, ttl),
         Use::Unwanted => Known::Missing(Missing::Request, Some((response, variant.clone()))),
         Use::AsAsked(staleness) => Known::Settled(response, staleness, StaleReason::Asked),
         Use::WhileRevalidating(staleness) if in_trouble && !asked.policy.stale_in_trouble(staleness) => {
-            Known::Missing(Missing::Stale, Some((response, variant.clone())))
+            Known::Missing(missing, Some((response, variant.clone())))
         }
         // Whoever made it is making a newer one, and says so again until that is done.
         Use::WhileRevalidating(staleness)
@@ -512,14 +532,18 @@ fn usable(
             Known::Settled(response, staleness, StaleReason::Error)
         }
         Use::WhileRevalidating(staleness) => {
-            let reason = if in_trouble { StaleReason::Error } else { StaleReason::Revalidating };
+            let reason = match validity {
+                _ if in_trouble => StaleReason::Error,
+                Validity::Valid => StaleReason::Revalidating,
+                Validity::Stale(_) | Validity::Gone => StaleReason::Invalidated,
+            };
             Known::Stale(response, staleness, reason, variant.clone())
         }
         Use::Never => {
-            let despite = || asked.policy.despite(trouble.kind(), &response, asked.demands, now);
+            let despite = || asked.policy.despite(trouble.kind(), (&response, validity), asked.demands, now);
             match trouble.backing_off(now).then(despite).flatten() {
                 Some(staleness) => Known::Settled(response, staleness, StaleReason::Error),
-                None => Known::Missing(Missing::Stale, Some((response, variant.clone()))),
+                None => Known::Missing(missing, Some((response, variant.clone()))),
             }
         }
     }

@@ -9,13 +9,14 @@ use http::{HeaderName, HeaderValue, StatusCode};
 use sha2::{Digest, Sha256};
 
 use crate::flight::{Audience, Begun, Flight, Progress, Role, Streaming, Waiter};
-use crate::groups::Mark;
+use crate::key::address;
 use crate::page::{Content, HIT_FOR_MISS_LIFE, Slot, Trouble};
+use crate::record::Record;
 use crate::shared::Shared;
 use crate::stored::{Arrival, Dating, Kept, Making, StoredResponse};
 use crate::word::age_value;
 use crate::{
-    CacheKey, DeclineReason, EVERGATE_CACHE_CONTROL, FailureKind, Fields, Groups, Missing, Moment, Recoding,
+    CacheKey, DeclineReason, Demands, EVERGATE_CACHE_CONTROL, FailureKind, Fields, Groups, Missing, Moment, Policy, Recoding,
     ResponseHead, Room, Sharing, Tags, Variant, backoff,
 };
 
@@ -47,9 +48,11 @@ impl<F: Clone> Hold<F> {
     fn release(&mut self, content: Option<Content>, news: Option<Progress<F>>) {
         let mut shard = self.shared.flights.lock(self.key.as_bytes());
         let changed = content.is_some();
-        // An invalidation beats every fill that began before it.
-        if let Some(content) = content.filter(|_| shard.holds(&self.key, &self.flight)) {
+        // An invalidation beats every fill that began before it. What it makes stale or gone later is judged at each look-up.
+        let is_current = shard.holds(&self.key, &self.flight) && !self.shared.generations.lost(self.flight.began());
+        if let Some(content) = content.filter(|_| is_current) {
             let content = self.with_codings(content);
+            self.inherit_hits(&content);
             self.shared.store.put(&self.key, Slot { variant: self.variant.clone(), content });
         }
         shard.end(&self.key, &self.flight);
@@ -76,6 +79,23 @@ impl<F: Clone> Hold<F> {
             Some(known) => Content::Stored(Arc::new(response.with_codings_of(known)), Arc::clone(trouble)),
             None => content,
         }
+    }
+
+    /// What takes the place of another is as popular. Callers hold the lock of the key.
+    fn inherit_hits(&self, content: &Content) {
+        let page = self.shared.store.get(self.key.as_bytes());
+        let old = page.as_deref().and_then(|page| page.find(&self.variant)).and_then(Content::stored);
+        if let (Some(old), Some(record)) = (old, content.stored().and_then(StoredResponse::record)) {
+            record.count_hits(old.hits());
+        }
+    }
+
+    /// The record of what the fill brings.
+    fn record(&self, terms: &Terms) -> Arc<Record> {
+        let (address, began) = (address(self.key.as_bytes()), self.flight.began());
+        let record = self.shared.generations.record(address, &terms.groups, &terms.tags, began);
+        self.flight.carries(&record);
+        record
     }
 
     /// Counts a failed revalidation of what is stored; the next may begin after a back-off.
@@ -144,10 +164,10 @@ pub struct Terms {
 }
 
 impl Terms {
-    /// What is kept beside a response whose fetch began after the invalidation `began`.
-    pub(crate) fn kept(self, began: Mark) -> Kept {
-        let Terms { groups, tags, sharing, recoding, dating, arrival, making, .. } = self;
-        Kept { groups, tags, began, sharing, recoding, dating, arrival, making }
+    /// What is kept beside a response of this record.
+    pub(crate) fn kept(self, record: Arc<Record>) -> Kept {
+        let Terms { sharing, recoding, dating, arrival, making, .. } = self;
+        Kept { record: Some(record), sharing, recoding, dating, arrival, making }
     }
 }
 
@@ -210,6 +230,13 @@ impl<F: Clone> Fill<F> {
         self.old.as_ref()
     }
 
+    /// By how much the old response is stale, if it may be served because the handler failed (RFC 9111 section 4.2.4, RFC 5861
+    /// section 4).
+    pub fn despite(&self, failure: FailureKind, policy: &Policy, demands: &Demands, now: Moment) -> Option<Duration> {
+        let old = self.old()?;
+        policy.despite(failure, (old, self.hold.shared.validity(old, now)), demands, now)
+    }
+
     /// Whether a body that its head announces as so long is kept.
     pub fn has_room_for(&self, head: &ResponseHead) -> bool {
         head.content_length().is_none_or(|length| length <= self.hold.shared.max_body)
@@ -236,8 +263,8 @@ impl<F: Clone> Fill<F> {
         let begun = Begun { head, received, initial_age, variant: hold.variant.clone(), unshared, sharing, dating };
         let streaming = Streaming::new(begun, hold.flight.waiters());
         let digest = (tagging == Tagging::WhereMissing && wants_etag(&streaming)).then(Sha256::new);
-        hold.flight.carries(&terms.groups);
-        let kept = terms.kept(hold.flight.began());
+        let record = hold.record(&terms);
+        let kept = terms.kept(record);
         Ok(Filling { hold, digest, streaming, tagging, targeted, kept, ended: false })
     }
 
@@ -282,9 +309,9 @@ impl<F: Clone> Fill<F> {
         if let Some(variant) = &terms.variant {
             self.hold.specify(variant.clone());
         }
-        self.hold.flight.carries(&terms.groups);
+        let record = self.hold.record(&terms);
         let renewed = old.renewed_without(&terms.unshared, not_modified, received);
-        let renewed = Arc::new(renewed.with(initial_age, terms.kept(self.hold.flight.began())));
+        let renewed = Arc::new(renewed.with(initial_age, terms.kept(record)));
         let content = Content::Stored(Arc::clone(&renewed), Arc::new(Trouble::default()));
         let variant = self.hold.variant.clone();
         self.hold.release(Some(content), Some(Progress::Renewed(Arc::clone(&renewed), variant, sharing)));

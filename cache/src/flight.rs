@@ -9,11 +9,14 @@ use std::time::Duration;
 use http::HeaderValue;
 use tokio::sync::{Notify, watch};
 
-use crate::groups::{Mark, Marks};
+use crate::generations::Generations;
+use crate::key::address;
+use crate::record::Record;
+use crate::standing::{Mark, Validity};
 use crate::stored::{Dating, StoredResponse};
 use crate::variance::Selecting;
 use crate::{
-    BodyReader, CacheKey, DeclineReason, Fields, Groups, GrowingBody, Moment, ResponseHead, Sharing, Variance, Variant,
+    BodyReader, CacheKey, DeclineReason, Fields, GrowingBody, Moment, ResponseHead, Sharing, Variance, Variant,
 };
 
 /// Most requests that may wait for one fill before its response begins.
@@ -135,24 +138,24 @@ pub(crate) struct Flight<F> {
     progress: watch::Sender<Progress<F>>,
     /// Interim answers (1xx), in their order, and whom they are for.
     interim: Mutex<Vec<(Audience, ResponseHead)>>,
-    marks: Arc<Marks>,
-    /// The latest invalidation when it began.
-    began: Mark,
-    /// The groups of what it brings, once they are known.
-    groups: OnceLock<Groups>,
+    generations: Arc<Generations>,
+    /// When it began, and the labels that whatever it brings carries.
+    begun: Arc<Record>,
+    /// The record of what it brings, once that is known.
+    brings: OnceLock<Arc<Record>>,
     waiters: Arc<AtomicUsize>,
     /// Told when the last of them leaves.
     left: Notify,
 }
 
 impl<F: Clone> Flight<F> {
-    pub(crate) fn new(marks: &Arc<Marks>) -> Arc<Flight<F>> {
+    pub(crate) fn new(generations: &Arc<Generations>, begun: Arc<Record>) -> Arc<Flight<F>> {
         Arc::new(Flight {
             progress: watch::Sender::new(Progress::Asking),
             interim: Mutex::default(),
-            began: marks.now(),
-            marks: Arc::clone(marks),
-            groups: OnceLock::new(),
+            generations: Arc::clone(generations),
+            begun,
+            brings: OnceLock::new(),
             waiters: Arc::default(),
             left: Notify::new(),
         })
@@ -160,18 +163,19 @@ impl<F: Clone> Flight<F> {
 
     /// The latest invalidation when it began.
     pub(crate) fn began(&self) -> Mark {
-        self.began
+        self.begun.began()
     }
 
-    /// What it brings carries these groups.
-    pub(crate) fn carries(&self, groups: &Groups) {
+    /// What it brings has this record.
+    pub(crate) fn carries(&self, record: &Arc<Record>) {
         // Said once: a response begins once.
-        let _ = self.groups.set(groups.clone());
+        let _ = self.brings.set(Arc::clone(record));
     }
 
-    /// Whether what it brings was made invalid since it began: who asks now wants something newer.
-    fn is_outdated(&self) -> bool {
-        self.groups.get().is_some_and(|groups| self.marks.outdate(groups, self.began))
+    /// Whether its generation is over: what it brings was made invalid since it began. Who asks now wants something newer.
+    pub(crate) fn is_outdated(&self, now: Moment) -> bool {
+        let record = self.brings.get().unwrap_or(&self.begun);
+        self.generations.lost(self.began()) || self.generations.validity(record, now) == Validity::Gone
     }
 
     /// Counts those who wait.
@@ -216,8 +220,8 @@ impl<F: Clone> Flight<F> {
 pub(crate) enum Role {
     /// Whose request the handler was asked with.
     Asker,
-    /// Someone who came later.
-    Other,
+    /// Someone who came later, then.
+    Other(Moment),
 }
 
 /// Someone who shares the result of a fill. Dropping it is how a visitor stops waiting.
@@ -247,8 +251,10 @@ pub enum Awaited<F> {
     Declined(DeclineReason),
     /// The handler failed.
     Failed(F),
-    /// What came says nothing to anyone but whoever asked, or was made invalid meanwhile: look up once more.
+    /// What came says nothing to anyone but whoever asked: look up once more.
     Unrelated,
+    /// What came was made invalid meanwhile: look up once more.
+    Outdated,
     /// It was given up: look up once more.
     Abandoned,
     /// More than [`MAX_WAITERS`] wait already.
@@ -292,10 +298,14 @@ impl<F: Clone> Waiter<F> {
 
     /// What became of the fill; none while nothing has.
     fn answer(&self, progress: Progress<F>) -> Option<Awaited<F>> {
-        let too_old = self.role == Role::Other && self.flight.is_outdated();
+        let too_old = match self.role {
+            Role::Asker => false,
+            // Of several invalidations only the latest is known, so this one may have come before it.
+            Role::Other(joined) => self.flight.is_outdated(joined),
+        };
         Some(match progress {
             Progress::Asking => return None,
-            Progress::Streaming(_) | Progress::Renewed(..) if too_old => Awaited::Unrelated,
+            Progress::Streaming(_) | Progress::Renewed(..) if too_old => Awaited::Outdated,
             // The reader is taken before this one stops to count as expected, so its first byte is still there.
             Progress::Streaming(streaming) => match (self.withheld(streaming.sharing), streaming.body.reader()) {
                 (Some(reason), _) => Awaited::Declined(reason),
@@ -326,7 +336,7 @@ impl<F: Clone> Waiter<F> {
     fn withheld(&self, sharing: Sharing) -> Option<DeclineReason> {
         match (sharing, self.role) {
             (Sharing::Everyone, _) | (Sharing::Asker(_), Role::Asker) => None,
-            (Sharing::Asker(reason), Role::Other) => Some(reason),
+            (Sharing::Asker(reason), Role::Other(_)) => Some(reason),
         }
     }
 
@@ -385,6 +395,15 @@ impl<F: Clone> Flights<F> {
         self.shards[index].lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// When the oldest fill in flight began.
+    pub(crate) fn oldest(&self) -> Option<Mark> {
+        let of_shard = |shard: &Mutex<Shard<F>>| {
+            let shard = shard.lock().unwrap_or_else(PoisonError::into_inner);
+            shard.0.values().flatten().map(|(_, flight)| flight.began()).min()
+        };
+        self.shards.iter().filter_map(of_shard).min()
+    }
+
     /// Number of fills in flight.
     pub(crate) fn len(&self) -> usize {
         self.shards
@@ -396,9 +415,9 @@ impl<F: Clone> Flights<F> {
 
 impl<F: Clone> Shard<F> {
     /// The flight whose variant `request` asks for, as far as it is known yet.
-    pub(crate) fn find(&self, key: &[u8], request: &mut Selecting<'_>) -> Option<&Arc<Flight<F>>> {
+    pub(crate) fn find(&self, key: &[u8], request: &mut Selecting<'_>, now: Moment) -> Option<&Arc<Flight<F>>> {
         let mut flights = self.0.get(key)?.iter();
-        flights.find(|(variant, flight)| request.selects(variant) && !flight.is_outdated()).map(|(_, flight)| flight)
+        flights.find(|(variant, flight)| request.selects(variant) && !flight.is_outdated(now)).map(|(_, flight)| flight)
     }
 
     /// The fields in which the responses differ that are being filled for this key.
@@ -406,8 +425,13 @@ impl<F: Clone> Shard<F> {
         self.0.get(key)?.last().map(|(variant, _)| variant.variance())
     }
 
-    pub(crate) fn begin(&mut self, key: CacheKey, variant: Variant, marks: &Arc<Marks>) -> Arc<Flight<F>> {
-        let flight = Flight::new(marks);
+    pub(crate) fn begin(
+        &mut self,
+        key: CacheKey,
+        variant: Variant,
+        generations: &Arc<Generations>,
+    ) -> Arc<Flight<F>> {
+        let flight = Flight::new(generations, generations.begin(address(key.as_bytes())));
         self.0.entry(key).or_default().push((variant, Arc::clone(&flight)));
         flight
     }

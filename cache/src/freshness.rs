@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use crate::standing::Validity;
 use crate::stored::{Arrival, StoredResponse, explicit_lifetime};
 use crate::{Moment, ResponseHead};
 
@@ -38,11 +39,14 @@ pub enum StaleReason {
     Error,
     /// The request asks for it (`max-stale`, RFC 9111 section 5.2.1.2).
     Asked,
+    /// It was invalidated, and is served once more while it is revalidated.
+    Invalidated,
 }
 
 impl StaleReason {
     /// Every reason, for metrics.
-    pub const ALL: [StaleReason; 3] = [StaleReason::Revalidating, StaleReason::Error, StaleReason::Asked];
+    pub const ALL: [StaleReason; 4] =
+        [StaleReason::Revalidating, StaleReason::Error, StaleReason::Asked, StaleReason::Invalidated];
 
     /// The stable name used in headers, logs and metrics.
     pub fn as_str(self) -> &'static str {
@@ -50,6 +54,7 @@ impl StaleReason {
             StaleReason::Revalidating => "revalidating",
             StaleReason::Error => "error",
             StaleReason::Asked => "asked",
+            StaleReason::Invalidated => "invalidated",
         }
     }
 }
@@ -71,6 +76,22 @@ pub enum Freshness {
     Expired,
 }
 
+impl Freshness {
+    /// The same for what the invalidations have made of it. What is gone is asked for nowhere.
+    pub(crate) fn after(self, validity: Validity, now: Moment) -> Freshness {
+        let since = match validity {
+            Validity::Valid => return self,
+            Validity::Gone => return Freshness::Expired,
+            Validity::Stale(since) => now.monotonic.saturating_sub(since),
+        };
+        match self {
+            Freshness::Fresh { .. } => Freshness::Stale { staleness: since },
+            Freshness::Stale { staleness } => Freshness::Stale { staleness: staleness.max(since) },
+            Freshness::Expired => Freshness::Expired,
+        }
+    }
+}
+
 impl Windows {
     /// What `response` is at `now`.
     pub fn freshness(&self, response: &StoredResponse, now: Moment) -> Freshness {
@@ -81,6 +102,14 @@ impl Windows {
             // A page that was missing once may be there now: nobody is told otherwise from memory.
             Some(_) if resident >= self.expire || !response.head().status.is_success() => Freshness::Expired,
             Some(lifetime) => Freshness::Stale { staleness: resident - lifetime },
+        }
+    }
+
+    /// What `response` is at `now`, of which the invalidations have made this. A page that was missing once is not served stale.
+    pub(crate) fn freshness_after(&self, response: &StoredResponse, validity: Validity, now: Moment) -> Freshness {
+        match self.freshness(response, now).after(validity, now) {
+            Freshness::Stale { .. } if !response.head().status.is_success() => Freshness::Expired,
+            freshness @ (Freshness::Fresh { .. } | Freshness::Stale { .. } | Freshness::Expired) => freshness,
         }
     }
 

@@ -3,7 +3,8 @@
 use std::borrow::Borrow;
 use std::sync::Arc;
 
-use crate::variance::put;
+use crate::record::Address;
+use crate::variance::{parts, put};
 
 /// How the visitor reached the gateway.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -113,6 +114,14 @@ impl CacheKey {
     pub fn as_bytes(&self) -> &[u8] {
         &self.0
     }
+}
+
+/// The upstream and the path of the key with these bytes; none where they are no key ([`KeyParts::write`]).
+pub(crate) fn address(key: &[u8]) -> Option<Address<'_>> {
+    let mut parts = parts(key.get(1..)?);
+    let (_generation, upstream, _scheme, _host, path) =
+        (parts.next()?, parts.next()??, parts.next()?, parts.next()?, parts.next()??);
+    Some(Address { upstream, path })
 }
 
 impl From<&[u8]> for CacheKey {

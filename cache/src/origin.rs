@@ -6,6 +6,7 @@ use http::header::{AUTHORIZATION, COOKIE, SET_COOKIE, VARY};
 use http::{HeaderMap, HeaderName};
 
 use crate::freshness::Freshness;
+use crate::standing::Validity;
 use crate::policy::is_failure;
 use crate::targeted::Heeded;
 use crate::word::{Word, is_understood};
@@ -145,7 +146,7 @@ impl OriginRules {
                 sharing,
                 tagging: Tagging::Never,
                 groups: Groups::of(&merged.fields, &CACHE_GROUPS, site),
-                tags: stored.tags().clone(),
+                tags: stored.tags(),
                 recoding: stored.recoding_with(&merged),
                 dating,
                 ..Terms::default()
@@ -209,6 +210,14 @@ impl OriginRules {
         }
     }
 
+    /// The same for what the invalidations have made of it.
+    pub(crate) fn freshness_after(&self, response: &StoredResponse, validity: Validity, now: Moment) -> Freshness {
+        match self.freshness(response, now).after(validity, now) {
+            Freshness::Stale { .. } if response.word().forbids_stale => Freshness::Expired,
+            freshness @ (Freshness::Fresh { .. } | Freshness::Stale { .. } | Freshness::Expired) => freshness,
+        }
+    }
+
     /// Whether a response that is stale, and that nothing forbids to serve so, is served (section 4.2.4).
     pub(crate) fn stale(
         &self,
@@ -232,12 +241,12 @@ impl OriginRules {
     pub(crate) fn despite(
         &self,
         failure: FailureKind,
-        response: &StoredResponse,
+        (response, validity): (&StoredResponse, Validity),
         demands: &Demands,
         now: Moment,
     ) -> Option<Duration> {
         let age = response.age(now);
-        let staleness = match self.freshness(response, now) {
+        let staleness = match self.freshness_after(response, validity, now) {
             Freshness::Fresh { .. } => Duration::ZERO,
             Freshness::Stale { staleness } => staleness,
             Freshness::Expired => return None,

@@ -7,6 +7,7 @@ use std::time::Duration;
 use http::HeaderValue;
 use http::header::CONTENT_LANGUAGE;
 
+use crate::record::Record;
 use crate::stored::StoredResponse;
 use crate::variance::Selecting;
 use crate::{DeclineReason, FailureKind, Moment, Partial, Variance, Variant};
@@ -39,14 +40,25 @@ pub(crate) enum Content {
     Part(Arc<Partial>),
     /// Its answer was declined; pass until this reading of the monotonic clock.
     Declined(DeclineReason, Duration),
+    /// It was invalidated and swept away; that is told until this reading of the monotonic clock.
+    Forgotten(Duration),
 }
 
 impl Content {
+    /// What is stored, a part too.
+    pub(crate) fn stored(&self) -> Option<&StoredResponse> {
+        match self {
+            Content::Stored(response, _) => Some(response),
+            Content::Part(part) => Some(part.response()),
+            Content::Declined(..) | Content::Forgotten(_) => None,
+        }
+    }
+
     /// A mark never counts longer than it says.
     fn counts(&self, now: Moment) -> bool {
         match self {
             Content::Stored(..) | Content::Part(_) => true,
-            Content::Declined(_, until) => now.monotonic < *until,
+            Content::Declined(_, until) | Content::Forgotten(until) => now.monotonic < *until,
         }
     }
 }
@@ -114,13 +126,24 @@ impl Page {
         self.slots.first().map(|slot| slot.variant.variance())
     }
 
+    /// What is known of each variant, most recent first.
+    pub(crate) fn contents(&self) -> impl Iterator<Item = (&Variant, &Content)> {
+        self.slots.iter().map(|slot| (&slot.variant, &slot.content))
+    }
+
     /// What is stored, parts too, most recent first.
     pub(crate) fn stored(&self) -> impl Iterator<Item = &StoredResponse> {
-        self.slots.iter().filter_map(|slot| match &slot.content {
-            Content::Stored(response, _) => Some(response.as_ref()),
-            Content::Part(part) => Some(part.response()),
-            Content::Declined(..) => None,
-        })
+        self.slots.iter().filter_map(|slot| slot.content.stored())
+    }
+
+    /// It is in the store now.
+    pub(crate) fn enter(&self) {
+        self.stored().filter_map(StoredResponse::record).for_each(Record::enter);
+    }
+
+    /// It is in the store no longer.
+    pub(crate) fn leave(&self) {
+        self.stored().filter_map(StoredResponse::record).for_each(Record::leave);
     }
 
     /// Whether a response is stored for any variant.
@@ -167,6 +190,27 @@ impl Page {
         Page { slots: self.slots.iter().filter(|slot| slot.variant != *variant).cloned().collect() }
     }
 
+    /// This page with marks in the places of what is gone, which are told of until `until`, and without marks that have run out;
+    /// none where that is all the same.
+    pub(crate) fn swept(&self, is_gone: impl Fn(&StoredResponse) -> bool, now: Moment, until: Duration) -> Option<Page> {
+        let mut changed = false;
+        let mut slots = self.slots.clone();
+        slots.retain(|slot| slot.content.counts(now));
+        changed |= slots.len() < self.slots.len();
+        for slot in &mut slots {
+            if slot.content.stored().is_some_and(&is_gone) {
+                slot.content = Content::Forgotten(until);
+                changed = true;
+            }
+        }
+        changed.then_some(Page { slots })
+    }
+
+    /// Whether nothing is known of any variant.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.slots.is_empty()
+    }
+
     /// Size in bytes.
     pub(crate) fn size(&self) -> usize {
         self.slots.iter().map(Slot::size).sum()
@@ -178,7 +222,7 @@ impl Slot {
     fn language(&self) -> Option<&HeaderValue> {
         match &self.content {
             Content::Stored(response, _) => response.head().fields.get(&CONTENT_LANGUAGE),
-            Content::Part(_) | Content::Declined(..) => None,
+            Content::Part(_) | Content::Declined(..) | Content::Forgotten(_) => None,
         }
     }
 
@@ -186,7 +230,7 @@ impl Slot {
         let content = match &self.content {
             Content::Stored(response, _) => response.size() + size_of::<Trouble>(),
             Content::Part(part) => part.response().size() + size_of::<Partial>(),
-            Content::Declined(..) => 0,
+            Content::Declined(..) | Content::Forgotten(_) => 0,
         };
         size_of::<Slot>() + self.variant.size() + content
     }

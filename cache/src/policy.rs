@@ -6,6 +6,7 @@ use http::StatusCode;
 use http::header::{CACHE_CONTROL, SET_COOKIE, VARY};
 
 use crate::freshness::Freshness;
+use crate::standing::Validity;
 use crate::stored::explicit_lifetime;
 use crate::{
     CacheControl, Demands, Heed, Moment, OriginRules, Regime, ResponseHead, StoredResponse, Variance, Windows,
@@ -55,12 +56,18 @@ impl Policy {
         }
     }
 
-    /// What may be done with `response` at `now`.
-    pub(crate) fn allowed(&self, response: &StoredResponse, demands: &Demands, now: Moment) -> Use {
+    /// What may be done with `response` at `now`, of which the invalidations have made this.
+    pub(crate) fn allowed(
+        &self,
+        response: &StoredResponse,
+        validity: Validity,
+        demands: &Demands,
+        now: Moment,
+    ) -> Use {
         let age = response.age(now);
         let freshness = match self {
-            Policy::Window(windows, _) => windows.freshness(response, now),
-            Policy::Origin(rules) => rules.freshness(response, now),
+            Policy::Window(windows, _) => windows.freshness_after(response, validity, now),
+            Policy::Origin(rules) => rules.freshness_after(response, validity, now),
         };
         match freshness {
             Freshness::Fresh { ttl } if demands.accept_fresh(age, ttl) => Use::Fresh(ttl),
@@ -76,21 +83,21 @@ impl Policy {
 
     /// By how much `response` is stale, if it may be served because the handler failed (RFC 9111 section 4.2.4, RFC 5861
     /// section 4).
-    pub fn despite(
+    pub(crate) fn despite(
         &self,
         failure: FailureKind,
-        response: &StoredResponse,
+        (response, validity): (&StoredResponse, Validity),
         demands: &Demands,
         now: Moment,
     ) -> Option<Duration> {
         match self {
             Policy::Window(..) if demands.no_cache => None,
-            Policy::Window(windows, _) => match windows.freshness(response, now) {
+            Policy::Window(windows, _) => match windows.freshness_after(response, validity, now) {
                 Freshness::Fresh { .. } => Some(Duration::ZERO),
                 Freshness::Stale { staleness } => (staleness <= windows.stale_if_error).then_some(staleness),
                 Freshness::Expired => None,
             },
-            Policy::Origin(rules) => rules.despite(failure, response, demands, now),
+            Policy::Origin(rules) => rules.despite(failure, (response, validity), demands, now),
         }
     }
 

@@ -1,22 +1,40 @@
 //! What the cache and the fills it handed out have in common.
 
 use std::sync::Arc;
-use std::sync::atomic::AtomicU64;
+use std::sync::atomic::AtomicUsize;
+
+use tokio::sync::Notify;
 
 use crate::flight::Flights;
-use crate::groups::Marks;
+use crate::generations::Generations;
+use crate::Moment;
+use crate::standing::{Mark, Validity};
 use crate::store::Store;
+use crate::stored::StoredResponse;
 
-/// The pages, the fills in flight, the invalidations, and the limit of a body. The lock of a key among the fills also orders the changes of its
-/// page, so whoever changes one holds the other's.
+/// The pages, the fills in flight, the invalidations, and the limit of a body. The lock of a key among the fills also orders the
+/// changes of its page, so whoever changes one holds the other's.
 #[derive(Debug)]
 pub(crate) struct Shared<F> {
     pub(crate) store: Store,
     pub(crate) flights: Flights<F>,
-    /// The groups that were made invalid.
-    pub(crate) marks: Arc<Marks>,
-    /// Number of invalidations of keys and of groups.
-    pub(crate) invalidations: AtomicU64,
+    pub(crate) generations: Arc<Generations>,
+    /// Told of every invalidation.
+    pub(crate) invalidated: Notify,
+    /// Number of those who want to find what is gone.
+    pub(crate) unswept: AtomicUsize,
     /// Longest body that is kept, in bytes.
     pub(crate) max_body: u64,
+}
+
+impl<F: Clone> Shared<F> {
+    /// What the invalidations have made of a stored response.
+    pub(crate) fn validity(&self, response: &StoredResponse, now: Moment) -> Validity {
+        response.record().map_or(Validity::Valid, |record| self.generations.validity(record, now))
+    }
+
+    /// When the oldest fill in flight began.
+    pub(crate) fn oldest_fill(&self) -> Option<Mark> {
+        self.flights.oldest()
+    }
 }

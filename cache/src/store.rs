@@ -101,7 +101,9 @@ impl Store {
                 let size = ENTRY_OVERHEAD + key.as_bytes().len() + long_key + entry.page.size();
                 u32::try_from(size).unwrap_or(u32::MAX)
             })
-            .eviction_listener(move |_, _, cause| {
+            .eviction_listener(move |_, entry: Entry, cause| {
+                // Told of every page that was put, once, when another takes its place too.
+                entry.page.leave();
                 if cause == moka::notification::RemovalCause::Size {
                     counted.size.fetch_add(1, Ordering::Relaxed);
                 }
@@ -137,6 +139,7 @@ impl Store {
     /// Puts a whole page. Callers hold the lock of the key.
     pub(crate) fn replace(&self, key: CacheKey, page: Page) {
         let page = Arc::new(page);
+        page.enter();
         if is_long(key.as_bytes()) {
             let name = CacheKey::from(self.name(key.as_bytes()).as_ref());
             self.pages.insert(name, Entry { long_key: Some(key), page });
@@ -148,6 +151,16 @@ impl Store {
     /// Removes a page. Callers hold the lock of the key.
     pub(crate) fn remove(&self, key: &[u8]) -> Option<Arc<Page>> {
         self.pages.remove(self.name(key).as_ref()).filter(|entry| entry.is_for(key)).map(|entry| entry.page)
+    }
+
+    /// The keys of the pages, in no order. One that comes or goes meanwhile may be among them or not.
+    pub(crate) fn pages(&self) -> impl Iterator<Item = (CacheKey, Arc<Page>)> {
+        self.pages.iter().map(|(key, entry)| (entry.long_key.unwrap_or_else(|| CacheKey::clone(&key)), entry.page))
+    }
+
+    /// Number of pages, as far as moka has applied what it was told.
+    pub(crate) fn len(&self) -> u64 {
+        self.pages.entry_count()
     }
 
     /// Lets moka apply what it has put off. It keeps writes in batches; without this the capacity would be exceeded by as

@@ -8,10 +8,10 @@ use bytes::Bytes;
 use http::header::{AGE, CACHE_CONTROL, CONTENT_LENGTH, DATE, ETAG, LAST_MODIFIED};
 use http::{HeaderName, HeaderValue, StatusCode};
 
-use crate::groups::Mark;
+use crate::record::Record;
 use crate::word::{Word, age_value, expires};
 use crate::{
-    CacheControl, Coding, EVERGATE_CACHE_CONTROL, Fields, Groups, Heed, Moment, Representation, ResponseHead, Sharing,
+    CacheControl, Coding, EVERGATE_CACHE_CONTROL, Fields, Heed, Moment, Representation, ResponseHead, Sharing,
     Tags, may_be_coded,
 };
 
@@ -38,12 +38,8 @@ pub struct StoredResponse {
 /// What is kept beside a response.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Kept {
-    /// The groups with which it is forgotten.
-    pub(crate) groups: Groups,
-    /// The tags with which it is forgotten.
-    pub(crate) tags: Tags,
-    /// The latest invalidation when its fetch began.
-    pub(crate) began: Mark,
+    /// When its fetch began, and the labels by which it is forgotten.
+    pub(crate) record: Option<Arc<Record>>,
     /// Whether it may answer those who waited for it.
     pub(crate) sharing: Sharing,
     /// Whether other codings may be made of it.
@@ -367,8 +363,25 @@ impl StoredResponse {
     }
 
     /// The tags with which it is forgotten.
-    pub fn tags(&self) -> &Tags {
-        &self.kept.tags
+    pub fn tags(&self) -> Tags {
+        self.record().map_or_else(Tags::default, |record| record.tags())
+    }
+
+    /// How often visitors were answered with it, and with what was stored in its place before.
+    pub fn hits(&self) -> u64 {
+        self.record().map_or(0, |record| record.hits())
+    }
+
+    /// A visitor was answered with it.
+    pub(crate) fn count_hit(&self) {
+        if let Some(record) = self.record() {
+            record.count_hits(1);
+        }
+    }
+
+    /// When its fetch began, and the labels by which it is forgotten.
+    pub(crate) fn record(&self) -> Option<&Record> {
+        self.kept.record.as_deref()
     }
 
     /// Whether it was made before anybody asked, and is served for the first time now: true once.
@@ -409,8 +422,7 @@ impl StoredResponse {
         size_of::<Self>()
             + self.identity.size()
             + coded.sum::<usize>()
-            + self.kept.groups.size()
-            + self.kept.tags.size()
+            + self.record().map_or(0, Record::size)
     }
 }
 

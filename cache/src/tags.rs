@@ -10,24 +10,34 @@ pub const MAX_TAG_LENGTH: usize = 256;
 
 /// The tags of a response, each once, in the order in which they were put on it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Tags(Arc<[Box<str>]>);
+pub struct Tags {
+    tags: Arc<[Box<str>]>,
+    cut: usize,
+}
 
 impl Tags {
     /// These tags, within the limits. The first ones count: what the operator says comes before what the handler says.
     pub fn new<'t>(tags: impl IntoIterator<Item = &'t str>) -> Tags {
-        let mut seen = HashSet::new();
-        let fits = |tag: &&str| !tag.is_empty() && tag.chars().nth(MAX_TAG_LENGTH).is_none();
-        Tags(tags.into_iter().filter(fits).filter(|tag| seen.insert(*tag)).take(MAX_TAGS).map(Box::from).collect())
+        let (mut seen, mut kept, mut cut) = (HashSet::new(), Vec::new(), 0);
+        for tag in tags.into_iter().filter(|tag| !tag.is_empty()) {
+            let fits = tag.chars().nth(MAX_TAG_LENGTH).is_none() && kept.len() < MAX_TAGS;
+            if !fits {
+                cut += usize::from(!seen.contains(tag));
+            } else if seen.insert(tag) {
+                kept.push(Box::from(tag));
+            }
+        }
+        Tags { tags: kept.into(), cut }
     }
 
     /// The tags in their order.
     pub fn iter(&self) -> impl Iterator<Item = &str> {
-        self.0.iter().map(AsRef::as_ref)
+        self.tags.iter().map(AsRef::as_ref)
     }
 
-    /// What they take in memory, in bytes.
-    pub(crate) fn size(&self) -> usize {
-        self.0.iter().map(|tag| tag.len() + size_of::<Box<str>>()).sum()
+    /// How many were left out.
+    pub fn cut(&self) -> usize {
+        self.cut
     }
 }
 

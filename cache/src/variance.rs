@@ -274,7 +274,7 @@ pub(crate) fn put(buffer: &mut Vec<u8>, part: Option<&[u8]>) {
 }
 
 /// The parts that [`put`] has put one behind the other.
-fn parts(mut bytes: &[u8]) -> impl Iterator<Item = Option<&[u8]>> {
+pub(crate) fn parts(mut bytes: &[u8]) -> impl Iterator<Item = Option<&[u8]>> {
     std::iter::from_fn(move || {
         let (presence, rest) = bytes.split_first()?;
         if *presence == 0 {

@@ -61,6 +61,7 @@ impl Answer<'_> {
     fn invalidate(&self, gateway: &Gateway) {
         let Answer { passage, request, response, .. } = *self;
         let Some(site) = self.site() else { return };
+        let now = gateway.clock.now();
         let forget = |target: &str| {
             let Ok(target) = Target::parse(target) else { return };
             // What an answer names is named as visitors do, who may be led elsewhere by a rule or not.
@@ -68,7 +69,7 @@ impl Answer<'_> {
             let own = addressee.route().map(|route| route.upstream.name.as_str());
             for upstream in [Some(site.upstream), own.filter(|own| *own != site.upstream)].into_iter().flatten() {
                 if let Some(key) = origin_key(&passage.snapshot, &target, Site { upstream, ..site }) {
-                    gateway.cache.invalidate(&key);
+                    gateway.cache.invalidate(&key, now);
                 }
             }
         };
@@ -81,7 +82,7 @@ impl Answer<'_> {
         }
         let lines = response.headers.get_all(&CACHE_GROUP_INVALIDATION).iter();
         let named: Fields = lines.map(|line| (CACHE_GROUP_INVALIDATION, line.clone())).collect();
-        gateway.cache.invalidate_groups(&Groups::of(&named, &CACHE_GROUP_INVALIDATION, &site.bytes()));
+        gateway.cache.invalidate_groups(&Groups::of(&named, &CACHE_GROUP_INVALIDATION, &site.bytes()), now);
     }
 
     /// Brings the stored answer to a GET up to date with the answer to a HEAD, or forgets it. Only a HEAD that the cache would

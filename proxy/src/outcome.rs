@@ -91,10 +91,11 @@ pub enum ServedStale {
 
 impl ServedStale {
     /// Every reason, for metrics.
-    pub const ALL: [ServedStale; 4] = [
+    pub const ALL: [ServedStale; 5] = [
         ServedStale::Cache(StaleReason::Revalidating),
         ServedStale::Cache(StaleReason::Error),
         ServedStale::Cache(StaleReason::Asked),
+        ServedStale::Cache(StaleReason::Invalidated),
         ServedStale::Busy,
     ];
 
@@ -132,6 +133,8 @@ pub enum PassReason {
     Authorization,
     /// It carries a cookie or header that the route names under `bypass`.
     Bypass,
+    /// What was fetched for it was made invalid each time before it came.
+    Invalidated,
     /// The answer to its key is not kept.
     Declined(DeclineReason),
 }
@@ -151,6 +154,7 @@ impl PassReason {
             PassReason::Upgrade => "upgrade",
             PassReason::Authorization => "authorization",
             PassReason::Bypass => "bypass",
+            PassReason::Invalidated => "invalidated",
             PassReason::Declined(reason) => reason.as_str(),
         }
     }
@@ -169,6 +173,7 @@ impl PassReason {
             PassReason::Upgrade,
             PassReason::Authorization,
             PassReason::Bypass,
+            PassReason::Invalidated,
         ]
         .into_iter()
         .chain(DeclineReason::ALL.map(PassReason::Declined))
@@ -184,6 +189,7 @@ impl PassReason {
             | PassReason::Authorization
             | PassReason::NoStore
             | PassReason::Precondition => "request",
+            PassReason::Invalidated => "stale",
             PassReason::Dynamic | PassReason::Unmatched | PassReason::Bypass | PassReason::Declined(_) => "bypass",
         }
     }
@@ -338,14 +344,20 @@ impl fmt::Display for Outcome {
                 if collapsed {
                     f.write_str("; collapsed")?;
                 }
-                write!(f, "{fetched}")
+                write!(f, "{fetched}")?;
+                match fetched {
+                    Fetched::Pending | Fetched::Stored(_) | Fetched::NotStored(_) => invalidated(f, missing),
+                    // The detail says what became of it.
+                    Fetched::Declined(..) | Fetched::Failed(_) => Ok(()),
+                }
             }
             Outcome::Revalidated { missing, collapsed } => {
                 write!(f, "; fwd={}; fwd-status=304", fwd(missing))?;
                 if collapsed {
                     f.write_str("; collapsed")?;
                 }
-                f.write_str("; stored")
+                f.write_str("; stored")?;
+                invalidated(f, missing)
             }
             Outcome::Pass { reason, fetched: Fetched::Failed(name) } => {
                 write!(f, "; fwd={}; detail={name}", reason.fwd())
@@ -362,6 +374,14 @@ fn hit(f: &mut fmt::Formatter<'_>, ttl: Option<Duration>) -> fmt::Result {
     match ttl {
         Some(ttl) => write!(f, "; hit; ttl={}", ttl.as_secs()),
         None => f.write_str("; hit"),
+    }
+}
+
+/// Says that what is stored was not good enough because it was invalidated.
+fn invalidated(f: &mut fmt::Formatter<'_>, missing: Missing) -> fmt::Result {
+    match missing {
+        Missing::Invalidated => f.write_str("; detail=invalidated"),
+        Missing::Uri | Missing::Vary | Missing::Stale | Missing::Request | Missing::Partial => Ok(()),
     }
 }
 
@@ -384,7 +404,8 @@ fn fwd(missing: Missing) -> &'static str {
     match missing {
         Missing::Uri => "uri-miss",
         Missing::Vary => "vary-miss",
-        Missing::Stale => "stale",
+        // Something is stored, and may not answer any more; `detail` says that it was invalidated.
+        Missing::Stale | Missing::Invalidated => "stale",
         Missing::Request => "request",
         Missing::Partial => "partial",
     }

@@ -155,6 +155,8 @@ enum Again {
     Abandoned,
     /// What came is for another variant: nobody could know before the handler said what it differs in.
     Mismatched,
+    /// What came was made invalid while it was fetched.
+    Outdated,
     /// The handler failed, perhaps for something in the request of whoever asked.
     Failed(Failure),
 }
@@ -247,6 +249,10 @@ impl Serving<'_> {
                 Waited::LookAgain(Again::Mismatched) if looks == MOST_LOOKS => {
                     return self.pass(PassReason::Declined(DeclineReason::Vary));
                 }
+                // Whatever is fetched is made invalid before it comes: nobody waits for that for ever.
+                Waited::LookAgain(Again::Outdated) if looks == MOST_LOOKS => {
+                    return self.pass(PassReason::Invalidated);
+                }
                 Waited::LookAgain(Again::Abandoned) if looks == MOST_LOOKS => {
                     let shared = Shared { missing: Missing::Uri, collapsed: true };
                     return self.failed(&Failure::Abandoned, &shared, responder).await;
@@ -255,7 +261,9 @@ impl Serving<'_> {
                     let shared = Shared { missing: Missing::Uri, collapsed: true };
                     return self.failed(&failure, &shared, responder).await;
                 }
-                Waited::LookAgain(Again::Abandoned | Again::Mismatched | Again::Failed(_)) => looks += 1,
+                Waited::LookAgain(Again::Abandoned | Again::Mismatched | Again::Outdated | Again::Failed(_)) => {
+                    looks += 1;
+                }
             }
         }
     }
@@ -305,6 +313,7 @@ impl Serving<'_> {
             }
             Awaited::Renewed(_, variant) if !is_ours(&variant) => return Waited::LookAgain(Again::Mismatched),
             Awaited::Unrelated => return Waited::LookAgain(Again::Mismatched),
+            Awaited::Outdated => return Waited::LookAgain(Again::Outdated),
             Awaited::Streaming(streaming, reader) => {
                 let outcome = shared.outcome(Fetched::Stored(streaming.head().status));
                 self.stream(&streaming, reader, (outcome, shared), responder).await

@@ -223,6 +223,7 @@ fn name(missing: Missing) -> &'static str {
         Missing::Stale => "stale",
         Missing::Request => "request",
         Missing::Partial => "partial",
+        Missing::Invalidated => "invalidated",
     }
 }
 
@@ -255,7 +256,7 @@ fn in_words(awaited: Awaited<&'static str>) -> String {
         Awaited::Renewed(response, _) => format!("renewed {}", text(response.body())),
         Awaited::Declined(reason) => format!("declined {}", reason.as_str()),
         Awaited::Failed(failure) => format!("failed {failure}"),
-        Awaited::Unrelated => "unrelated".to_owned(),
+        Awaited::Unrelated | Awaited::Outdated => "unrelated".to_owned(),
         Awaited::Abandoned => "abandoned".to_owned(),
         Awaited::Crowded => "crowded".to_owned(),
     }

@@ -226,7 +226,7 @@ fn back_off_is_spread_whatever_the_number_of_failures() {
 #[test]
 fn reasons_have_stable_names() {
     let names = StaleReason::ALL.map(StaleReason::as_str);
-    assert_eq!(names, ["revalidating", "error", "asked"]);
+    assert_eq!(names, ["revalidating", "error", "asked", "invalidated"]);
 }
 
 /// A number that puts the answers in the order in which they follow each other.

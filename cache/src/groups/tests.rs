@@ -3,7 +3,7 @@
 use http::{HeaderName, HeaderValue};
 use proptest::prelude::*;
 
-use super::{CACHE_GROUPS, Groups, MAX_GROUP_NAME, MAX_GROUPS, MAX_MARKS, Mark, Marks};
+use super::{CACHE_GROUPS, Groups, MAX_GROUP_NAME, MAX_GROUPS};
 use crate::Fields;
 
 fn fields(lines: &[&str]) -> Fields {
@@ -67,107 +67,6 @@ fn promise_6_groups_are_bounded() {
         let line = format!("\"{}\", \"x\"", "n".repeat(length));
         assert_eq!(groups(&[&line]).len(), kept, "{length} letters");
     }
-    assert!(groups(&["\"x\", \"y\""]).size() >= 2 * ("a x".len() + size_of::<Box<[u8]>>()));
-    assert_eq!(Groups::default().size(), 0);
-}
-
-/// The site, and the lines of its field.
-type Listed<'a> = (&'a [u8], &'a [&'a str]);
-
-/// Whether a response is outdated whose fetch began before an invalidation.
-#[test]
-fn an_invalidation_reaches_what_shares_a_group() {
-    let cases: [(Listed<'_>, Listed<'_>, bool); 10] = [
-        ((b"a", &["\"x\""]), (b"a", &["\"x\""]), true),
-        ((b"a", &["\"x\", \"y\""]), (b"a", &["\"y\""]), true),
-        ((b"a", &["\"x\""]), (b"a", &["\"y\", \"x\""]), true),
-        ((b"a", &["\"x\""]), (b"a", &["\"y\""]), false),
-        ((b"a", &["\"x\""]), (b"a", &["\"X\""]), false),
-        // Another site has groups of its own (RFC 9875 section 2.1).
-        ((b"a", &["\"x\""]), (b"b", &["\"x\""]), false),
-        ((b"a", &[]), (b"a", &["\"x\""]), false),
-        ((b"a", &["\"x\""]), (b"a", &[]), false),
-        ((b"a", &[]), (b"a", &[]), false),
-        ((b"a", &["\"\""]), (b"a", &["\"\""]), true),
-    ];
-    for (of_response, invalidated, expected) in cases {
-        let [response, invalid] =
-            [of_response, invalidated].map(|(site, lines)| Groups::of(&fields(lines), &CACHE_GROUPS, site));
-        let marks = Marks::default();
-        let before = marks.now();
-        assert!(!marks.outdate(&response, before));
-        marks.invalidate(&invalid);
-        assert_eq!(marks.outdate(&response, before), expected, "{of_response:?} and {invalidated:?}");
-        assert!(!marks.outdate(&response, marks.now()), "what begins afterwards is good");
-        // What happens to others changes nothing about it.
-        marks.invalidate(&groups(&["\"other\""]));
-        assert_eq!(marks.outdate(&response, before), expected, "{of_response:?} and {invalidated:?}");
-    }
-}
-
-#[test]
-fn every_invalidation_counts_from_when_it_was() {
-    let (marks, x) = (Marks::default(), groups(&["\"x\""]));
-    let mut began = vec![marks.now()];
-    for _ in 0..3 {
-        marks.invalidate(&x);
-        began.push(marks.now());
-        let (last, earlier) = began.split_last().unwrap();
-        assert!(earlier.iter().all(|began| marks.outdate(&x, *began)));
-        assert!(!marks.outdate(&x, *last));
-    }
-    assert!(began.is_sorted());
-    // Nothing is told apart by invalidations of nothing.
-    let now = marks.now();
-    marks.invalidate(&Groups::default());
-    assert_eq!(marks.now(), now);
-}
-
-/// Most hits find that nothing was made invalid since, and wait for nobody to learn it.
-#[test]
-fn what_is_newer_than_every_invalidation_waits_for_no_lock() {
-    let (marks, x) = (Marks::default(), groups(&["\"x\""]));
-    marks.invalidate(&x);
-    let (before, now) = (Mark(0), marks.now());
-    std::thread::scope(|scope| {
-        let writing = marks.marks.write().unwrap();
-        let (tell, told) = std::sync::mpsc::channel();
-        let (marks, x) = (&marks, &x);
-        scope.spawn(move || tell.send(marks.outdate(x, now)));
-        let found = told.recv_timeout(std::time::Duration::from_secs(20));
-        drop(writing);
-        assert_eq!(found, Ok(false));
-    });
-    assert!(marks.outdate(&x, before));
-}
-
-/// Marks that give way to the floor leave nothing valid that was not.
-#[test]
-fn promise_6_marks_are_bounded_and_none_is_lost() {
-    let marks = Marks::default();
-    let invalidated = |number: usize| groups(&[&format!("\"{number}\"")]);
-    let mut began: Vec<(usize, Mark)> = Vec::new();
-    for number in 0..2 * MAX_MARKS {
-        if number % 1000 == 0 {
-            began.push((number, marks.now()));
-        }
-        marks.invalidate(&invalidated(number));
-        let kept = marks.marks.read().unwrap().len();
-        assert!(kept <= MAX_MARKS, "{kept}");
-    }
-    for (number, began) in began {
-        assert!(marks.outdate(&invalidated(number), began), "{number} was made invalid after it");
-    }
-    let latest = marks.now();
-    for number in [0, 1, MAX_MARKS, 2 * MAX_MARKS - 1] {
-        assert!(!marks.outdate(&invalidated(number), latest), "{number} was made invalid before");
-    }
-    // What is younger than the floor is only outdated by groups of its own.
-    let floor = Mark(marks.floor.load(super::Ordering::Acquire));
-    assert!(Mark(0) < floor && floor < latest);
-    assert!(!marks.outdate(&groups(&["\"never\""]), floor));
-    assert!(marks.outdate(&groups(&["\"never\""]), Mark(floor.0 - 1)));
-    assert!(!marks.outdate(&Groups::default(), Mark(0)), "what has no groups is in none");
 }
 
 proptest! {
@@ -178,29 +77,5 @@ proptest! {
         let fields: Fields =
             lines.iter().filter_map(|line| HeaderValue::from_bytes(line).ok()).map(|line| (CACHE_GROUPS, line)).collect();
         prop_assert!(Groups::of(&fields, &CACHE_GROUPS, b"a").len() <= MAX_GROUPS);
-    }
-
-    /// The marks are the latest invalidation of each group, whatever the order.
-    #[test]
-    fn marks_are_a_list_of_invalidations(
-        steps in proptest::collection::vec(proptest::collection::vec(0usize..5, 0..3), 1..20),
-        response in proptest::collection::vec(0usize..5, 0..3),
-        began in 0usize..20,
-    ) {
-        let of = |numbers: &[usize]| {
-            let names: Vec<String> = numbers.iter().map(|number| format!("\"{number}\"")).collect();
-            groups(&[&names.join(", ")])
-        };
-        let marks = Marks::default();
-        let mut at = marks.now();
-        for (step, numbers) in steps.iter().enumerate() {
-            if step == began {
-                at = marks.now();
-            }
-            marks.invalidate(&of(numbers));
-        }
-        let since = if began < steps.len() { began } else { 0 };
-        let expected = steps[since..].iter().flatten().any(|number| response.contains(number));
-        prop_assert_eq!(marks.outdate(&of(&response), at), expected);
     }
 }

@@ -7,6 +7,7 @@ use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use proptest::prelude::*;
 
 use super::{Heuristic, OriginRules, OriginVerdict, Sharing, Storing, Update};
+use crate::standing::Validity;
 use crate::stored::Kept;
 use crate::{
     CACHE_GROUPS, Dating, DeclineReason, Demands, FailureKind, Fields, Freshness, Groups, Moment, Policy, Recoding,
@@ -515,7 +516,7 @@ fn what_is_stored_is_fresh_stale_and_expired() {
 /// What may be done with a response of these fields for a request, after some seconds.
 fn used(rules: OriginRules, control: &str, asked: &str, seconds: u64) -> String {
     let demands = Demands::of(&request(&[("cache-control", asked)]));
-    match Policy::Origin(rules).allowed(&stored(200, &[("cache-control", control)]), &demands, after(seconds)) {
+    match Policy::Origin(rules).allowed(&stored(200, &[("cache-control", control)]), Validity::Valid, &demands, after(seconds)) {
         Use::Fresh(Some(ttl)) => format!("fresh {}", ttl.as_secs()),
         Use::Fresh(None) => "fresh".to_owned(),
         Use::Unwanted => "unwanted".to_owned(),
@@ -620,11 +621,11 @@ fn what_helps_out_when_the_handler_fails() {
         let response = stored(200, &[("cache-control", control)]);
         let demands = Demands::of(&request(&[("cache-control", asked)]));
         for (failure, expected) in [(FailureKind::Unreachable, unreachable), (FailureKind::Answered, answered)] {
-            let found = Policy::Origin(rules).despite(failure, &response, &demands, after(seconds));
+            let found = Policy::Origin(rules).despite(failure, (&response, Validity::Valid), &demands, after(seconds));
             assert_eq!(found, expected.map(secs), "{control} for {asked:?} after {seconds} s, {failure:?}");
         }
         // A gateway that has too much to do is no handler that fails.
-        let found = Policy::Origin(rules).despite(FailureKind::NotAsked, &response, &demands, after(seconds));
+        let found = Policy::Origin(rules).despite(FailureKind::NotAsked, (&response, Validity::Valid), &demands, after(seconds));
         assert_eq!(found, None, "{control} for {asked:?} after {seconds} s, nobody was asked");
     }
 }
@@ -655,9 +656,9 @@ fn a_window_is_the_operators_word() {
     ];
     for (asked, seconds, expected, despite) in cases {
         let demands = Demands::of(&request(&[("cache-control", asked)]));
-        assert_eq!(policy.allowed(&response, &demands, after(seconds)), expected, "{asked:?} after {seconds} s");
+        assert_eq!(policy.allowed(&response, Validity::Valid, &demands, after(seconds)), expected, "{asked:?} after {seconds} s");
         for failure in [FailureKind::Unreachable, FailureKind::Answered, FailureKind::NotAsked] {
-            let found = policy.despite(failure, &response, &demands, after(seconds));
+            let found = policy.despite(failure, (&response, Validity::Valid), &demands, after(seconds));
             assert_eq!(found, despite.map(secs), "{asked:?} after {seconds} s, {failure:?}");
         }
     }
@@ -774,7 +775,7 @@ proptest! {
         lines.extend(validator.then_some(("etag", "\"a\"")));
         let verdict = judged(RULES, Answer { lines: &lines, age, ..ANSWER });
         let stored = stored(200, &lines);
-        let found = Policy::Origin(RULES).allowed(&stored, &Demands::default(), after(0));
+        let found = Policy::Origin(RULES).allowed(&stored, Validity::Valid, &Demands::default(), after(0));
         let served = match found {
             Use::Fresh(_) | Use::WhileRevalidating(_) => true,
             Use::Unwanted | Use::AsAsked(_) | Use::Never => false,

@@ -36,7 +36,7 @@ fn declined(name: usize) -> Slot {
 fn length(page: &Page, name: usize) -> Option<usize> {
     match page.find(&variant(name))? {
         Content::Stored(response, _) => Some(response.body().len()),
-        Content::Part(_) | Content::Declined(..) => None,
+        Content::Part(_) | Content::Declined(..) | Content::Forgotten(_) => None,
     }
 }
 

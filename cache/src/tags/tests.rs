@@ -21,8 +21,10 @@ fn what_is_beyond_the_limits_is_left_out() {
 }
 
 #[test]
-fn tags_count_towards_the_size_of_a_response() {
-    let (none, two) = (Tags::default(), Tags::new(["a", "bcd"]));
-    assert_eq!(none.size(), 0);
-    assert_eq!(two.size(), 4 + 2 * size_of::<Box<str>>());
+fn what_is_left_out_is_counted() {
+    let longer = "x".repeat(MAX_TAG_LENGTH + 1);
+    assert_eq!(Tags::new(["a", "a", "", "b"]).cut(), 0, "what is there twice, or empty, is not missing");
+    assert_eq!(Tags::new(["a", longer.as_str(), "b"]).cut(), 1);
+    let many: Vec<String> = (0..MAX_TAGS + 5).map(|number| number.to_string()).collect();
+    assert_eq!(Tags::new(many.iter().map(String::as_str).chain(["0"])).cut(), 5);
 }

@@ -181,7 +181,7 @@ impl Asker {
         let Answered { head, answering, now, .. } = answered;
         let failure = Failure::Status(head.status);
         let policy = Policy::Origin(self.rules);
-        let despite = fill.old().and_then(|old| policy.despite(FailureKind::Answered, old, &self.demands, now));
+        let despite = fill.despite(FailureKind::Answered, &policy, &self.demands, now);
         match self.presence {
             Presence::Waits if despite.is_none() => {
                 fetch.log_failure(&fill, &failure);

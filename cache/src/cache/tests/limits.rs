@@ -75,7 +75,7 @@ fn promise_6_long_keys_are_keys_like_others() {
         assert_eq!(length(key), 100 + number);
     }
     for (number, key) in keys.iter().enumerate() {
-        assert_eq!((cache.invalidate(key), cache.invalidate(key)), (1, 0), "{}", key.len());
+        assert_eq!((cache.invalidate(key, at(0)), cache.invalidate(key, at(0))), (1, 0), "{}", key.len());
         assert_eq!(cache.figures().entries, (keys.len() - number - 1) as u64);
         drop(miss(&cache, key, "en"));
     }

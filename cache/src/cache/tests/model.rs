@@ -179,7 +179,7 @@ impl World {
     }
 
     fn invalidate(&self) {
-        self.cache.invalidate(&self.key);
+        self.cache.invalidate(&self.key, self.now());
         self.running.borrow_mut().push(0);
         assert_eq!(self.kept(), None, "what is made invalid is gone");
         assert!(!matches!(self.known(), Known::Declined(..)), "and so is what was said of it");
@@ -373,7 +373,7 @@ async fn visitor(world: Rc<World>, seat: usize) {
             Awaited::Failed(_) => break Answer::Failed,
             Awaited::Abandoned => {}
             Awaited::Crowded => panic!("nobody else is here"),
-            Awaited::Interim(_) | Awaited::Alone(..) | Awaited::Unrelated => panic!("no fill here does that"),
+            Awaited::Interim(_) | Awaited::Alone(..) | Awaited::Unrelated | Awaited::Outdated => panic!("no fill here does that"),
         }
     };
     world.answers.borrow_mut()[seat] = Some(answer);

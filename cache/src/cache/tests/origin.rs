@@ -277,10 +277,10 @@ impl Site {
             }
             Fail(kind) => self.fill().0.fail("nobody", kind, now, 0.0),
             Break => self.fillings.remove(0).fail("broken", now, 0.0),
-            Forget(page, expected) => assert_eq!(self.cache.invalidate(page.as_bytes()), expected),
+            Forget(page, expected) => assert_eq!(self.cache.invalidate(page.as_bytes(), now), expected),
             ForgetGroups(line) => {
                 let fields = Fields::from_iter([(CACHE_GROUPS, HeaderValue::from_static(line))]);
-                self.cache.invalidate_groups(&groups(&fields));
+                self.cache.invalidate_groups(&groups(&fields), now);
             }
             Head(page, lines, fields) => {
                 self.act(AskHead(page, lines), now);

@@ -133,7 +133,7 @@ fn what_helps_out_is_told_without_a_look_up() {
         // What was made invalid helps nobody.
         (70, ForgetGroups("\"x\"")),
         (70, Despite(Unreachable, EN, None)),
-        (70, Ask(PAGE, EN, "miss stale")),
+        (70, Ask(PAGE, EN, "miss invalidated")),
         (70, Answer(200, &[("cache-control", "private")], "mine")),
         (70, Despite(Unreachable, EN, None)),
     ]);

@@ -108,8 +108,8 @@ fn promise_4_a_head_does_not_undo_an_invalidation() {
         (0, Answer(200, &[MINUTE, TAGGED, IN_X], "one")),
         (1, ForgetGroups("\"x\"")),
         (2, Head(PAGE, PLAIN, &[TAGGED])),
-        (2, Glance(PAGE, PLAIN, "stale")),
-        (2, Ask(PAGE, PLAIN, "miss stale")),
+        (2, Glance(PAGE, PLAIN, "invalidated")),
+        (2, Ask(PAGE, PLAIN, "miss invalidated")),
         (2, Answer(200, &[MINUTE, TAGGED, IN_X], "two")),
         (2, Glance(PAGE, PLAIN, "two ttl=60")),
     ]);
@@ -122,7 +122,7 @@ fn promise_4_a_head_does_not_undo_an_invalidation() {
     ]);
     // One that was under way changes nothing, whatever was made invalid.
     for invalidate in [Forget(OTHER, 0), ForgetGroups("\"y\""), ForgetGroups("\"x\"")] {
-        let then = if matches!(invalidate, ForgetGroups("\"x\"")) { "stale" } else { "one ttl=58" };
+        let then = if matches!(invalidate, ForgetGroups("\"x\"")) { "invalidated" } else { "one ttl=58" };
         for fields in [&[TAGGED, ("cache-control", "max-age=90")][..], &[("etag", "\"2\"")]] {
             play(&[
                 (0, Ask(PAGE, PLAIN, "miss uri")),

@@ -71,40 +71,40 @@ fn promise_4_groups_are_forgotten_together() {
         (1, ForgetGroups("\"z\", \"X\"")),
         (1, Ask(PAGE, PLAIN, "hit one ttl=59")),
         (1, ForgetGroups("\"x\"")),
-        (1, Glance(PAGE, PLAIN, "stale")),
+        (1, Glance(PAGE, PLAIN, "invalidated")),
         // It is not even good to ask with.
-        (1, Ask(OTHER, PLAIN, "miss stale")),
-        (1, Ask(PAGE, PLAIN, "miss stale")),
+        (1, Ask(OTHER, PLAIN, "miss invalidated")),
+        (1, Ask(PAGE, PLAIN, "miss invalidated")),
         (2, Answer(200, &[MINUTE, IN_X], "two")),
         (2, Ask(PAGE, PLAIN, "hit two ttl=60")),
         (2, Answer(200, &[MINUTE], "another")),
         (2, ForgetGroups("\"x\"")),
         // What is in no group any more is not reached.
         (2, Ask(OTHER, PLAIN, "hit another ttl=60")),
-        (2, Ask(PAGE, PLAIN, "miss stale")),
+        (2, Ask(PAGE, PLAIN, "miss invalidated")),
         // Nor does it help out when the handler fails.
         (3, Fail(FailureKind::Unreachable)),
-        (3, Ask(PAGE, PLAIN, "miss stale")),
+        (3, Ask(PAGE, PLAIN, "miss invalidated")),
     ]);
     // A fill that began before lands as what is of no use, and so does a confirmation.
     play(&[
         (0, Ask(PAGE, PLAIN, "miss uri")),
         (0, ForgetGroups("\"x\"")),
         (1, Answer(200, &[MINUTE, TAGGED, IN_X], "one")),
-        (1, Ask(PAGE, PLAIN, "miss stale")),
+        (1, Ask(PAGE, PLAIN, "miss invalidated")),
         (2, Answer(200, &[MINUTE, TAGGED, IN_X], "two")),
         (2, Ask(PAGE, PLAIN, "hit two ttl=60")),
         (62, Ask(PAGE, PLAIN, "miss stale old=two")),
         (62, ForgetGroups("\"x\"")),
         (63, Confirm(&[])),
-        (63, Ask(PAGE, PLAIN, "miss stale")),
+        (63, Ask(PAGE, PLAIN, "miss invalidated")),
     ]);
     play(&[
         (0, Ask(PAGE, PLAIN, "miss uri")),
         (0, Begin(&[MINUTE, IN_X], "on")),
         (0, ForgetGroups("\"x\"")),
         (1, Finish("e")),
-        (1, Ask(PAGE, PLAIN, "miss stale")),
+        (1, Ask(PAGE, PLAIN, "miss invalidated")),
     ]);
     // Who comes after the invalidation does not wait for what began before it; nor does who waited when its groups come.
     play(&[
@@ -116,7 +116,7 @@ fn promise_4_groups_are_forgotten_together() {
         (1, Ask(PAGE, PLAIN, "miss uri")),
         (1, Ask(PAGE, PLAIN, "collapsed uri")),
         (2, Finish("e")),
-        (2, Ask(PAGE, PLAIN, "collapsed stale")),
+        (2, Ask(PAGE, PLAIN, "collapsed invalidated")),
         (3, Answer(200, &[MINUTE, IN_X], "two")),
         (3, Told(&["streams two.", "streams two.", "streams two."])),
         (3, Ask(PAGE, PLAIN, "hit two ttl=60")),
@@ -128,7 +128,7 @@ fn promise_4_groups_are_forgotten_together() {
         (0, Ask(OTHER, PLAIN, "miss uri")),
         (0, Answer(200, &[MINUTE, IN_BOTH], "other")),
         (0, Forget(OTHER, 1)),
-        (0, Ask(PAGE, PLAIN, "miss stale")),
+        (0, Ask(PAGE, PLAIN, "miss invalidated")),
         (0, Answer(200, &[MINUTE, ("cache-groups", "\"y\"")], "two")),
         (0, Forget("a third", 0)),
         (0, Ask(PAGE, PLAIN, "hit two ttl=60")),

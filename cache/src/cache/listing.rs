@@ -1,0 +1,139 @@
+//! What is stored, for people and programs who look.
+
+use std::cmp::Reverse;
+use std::collections::BinaryHeap;
+use std::sync::Arc;
+
+use super::Cache;
+use crate::generations::selects;
+use crate::page::{Content, Page};
+use crate::standing::Validity;
+use crate::{CacheKey, Moment, Selection, StoredResponse, Variant};
+
+/// Most entries that one look finds.
+pub const MAX_ENTRIES: usize = 10_000;
+
+/// What is stored of one key.
+#[derive(Clone, Debug)]
+pub struct Entry {
+    /// The key.
+    pub key: CacheKey,
+    /// Its variants, most recent first.
+    pub stored: Vec<Held>,
+    /// How often visitors were answered with any of them.
+    pub hits: u64,
+    /// What they take, in bytes.
+    pub size: usize,
+}
+
+/// One variant that is stored.
+#[derive(Clone, Debug)]
+pub struct Held {
+    /// Whom it is for.
+    pub variant: Variant,
+    /// The whole response; none where only a part is there.
+    pub response: Option<Arc<StoredResponse>>,
+    /// Whether it was invalidated.
+    pub invalidated: bool,
+}
+
+/// What a look found.
+#[derive(Clone, Debug, Default)]
+pub struct Entries {
+    /// The most popular ones, most popular first.
+    pub entries: Vec<Entry>,
+    /// How many there are, with those that are not among them.
+    pub matched: usize,
+}
+
+impl<F: Clone> Cache<F> {
+    /// The most popular of the entries that all of `selections` fit, at most `limit` and [`MAX_ENTRIES`]. It looks at all that is
+    /// stored; what is gone is left out.
+    pub fn entries(&self, selections: &[Selection], limit: usize, now: Moment) -> Entries {
+        self.most_popular(limit, now, |page| {
+            let fits = |response: &StoredResponse| {
+                let selected = |selection| response.record().is_some_and(|record| selects(selection, record));
+                self.shared.validity(response, now) != Validity::Gone && selections.iter().all(selected)
+            };
+            page.stored().any(fits)
+        })
+    }
+
+    /// The most popular of the entries that any of `selections` fits, gone or not, as far as they were not swept away (see
+    /// [`Cache::unswept`]).
+    pub fn hottest(&self, selections: &[Selection], limit: usize, now: Moment) -> Vec<Entry> {
+        let found = self.most_popular(limit, now, |page| {
+            let mut records = page.stored().filter_map(StoredResponse::record);
+            records.any(|record| selections.iter().any(|selection| selects(selection, record)))
+        });
+        found.entries
+    }
+
+    /// What is stored of one key; what is gone is left out.
+    pub fn entry(&self, key: &[u8], now: Moment) -> Option<Entry> {
+        let page = self.shared.store.get(key)?;
+        Some(self.told(CacheKey::from(key), &page, now)).filter(|entry| !entry.stored.is_empty())
+    }
+
+    fn most_popular(&self, limit: usize, now: Moment, wanted: impl Fn(&Page) -> bool) -> Entries {
+        let limit = limit.min(MAX_ENTRIES);
+        let (mut matched, mut best) = (0, BinaryHeap::with_capacity(limit + 1));
+        for (key, page) in self.shared.store.pages().filter(|(_, page)| wanted(page)) {
+            matched += 1;
+            let hits: u64 = page.stored().map(StoredResponse::hits).sum();
+            best.push(Candidate(Reverse(hits), key, page));
+            if best.len() > limit {
+                best.pop();
+            }
+        }
+        let best = best.into_sorted_vec().into_iter();
+        Entries { entries: best.map(|Candidate(_, key, page)| self.told(key, &page, now)).collect(), matched }
+    }
+
+    fn told(&self, key: CacheKey, page: &Page, now: Moment) -> Entry {
+        let mut stored = Vec::new();
+        for (variant, content) in page.contents() {
+            let (response, of) = match content {
+                Content::Stored(response, _) => (Some(Arc::clone(response)), &**response),
+                Content::Part(part) => (None, part.response()),
+                Content::Declined(..) | Content::Forgotten(_) => continue,
+            };
+            let invalidated = match self.shared.validity(of, now) {
+                Validity::Gone => continue,
+                Validity::Stale(_) => true,
+                Validity::Valid => false,
+            };
+            stored.push(Held { variant: variant.clone(), response, invalidated });
+        }
+        Entry { key, stored, hits: page.stored().map(StoredResponse::hits).sum(), size: page.size() }
+    }
+}
+
+/// A page among others: the most popular is the least, and of two equal ones the first by its key.
+struct Candidate(Reverse<u64>, CacheKey, Arc<Page>);
+
+impl Candidate {
+    fn rank(&self) -> (Reverse<u64>, &[u8]) {
+        (self.0, self.1.as_bytes())
+    }
+}
+
+impl PartialEq for Candidate {
+    fn eq(&self, other: &Self) -> bool {
+        self.rank() == other.rank()
+    }
+}
+
+impl Eq for Candidate {}
+
+impl PartialOrd for Candidate {
+    fn partial_cmp(&self, other: &Self) -> Option<std::cmp::Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl Ord for Candidate {
+    fn cmp(&self, other: &Self) -> std::cmp::Ordering {
+        self.rank().cmp(&other.rank())
+    }
+}

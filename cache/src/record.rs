@@ -1,0 +1,120 @@
+//! The record of a response: when its fetch began, and the labels it carries.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use crate::{Groups, Tags};
+use crate::label::{Kind, Label};
+use crate::registry::Registry;
+use crate::standing::Mark;
+
+/// What every response of a key carries beside its own labels: its upstream and its path.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Address<'a> {
+    pub(crate) upstream: &'a [u8],
+    pub(crate) path: &'a [u8],
+}
+
+/// How many holders share the cost of a label at most. A label that many carry costs each of them little, and what is stored is
+/// never charged less than this part of what its labels take.
+const SHARERS: u64 = 16;
+
+/// When the fetch of a response began, and the labels it carries. Holds them, so nothing said of them since is lost.
+#[derive(Debug)]
+pub(crate) struct Record {
+    registry: Arc<Registry>,
+    labels: Box<[Arc<Label>]>,
+    began: Mark,
+    /// The latest invalidation of which it is known that none up to it concerns this.
+    pub(crate) checked: AtomicU64,
+    /// Number of pages in the store that hold it.
+    places: AtomicU64,
+    /// How often it was asked for, and those before it.
+    hits: AtomicU64,
+    /// What is charged for it, in bytes.
+    size: usize,
+}
+
+impl Record {
+    /// The record of what began at `began` and carries the labels of these names.
+    pub(crate) fn new<'n>(
+        registry: &Arc<Registry>,
+        names: impl IntoIterator<Item = &'n [u8]>,
+        began: Mark,
+    ) -> Arc<Record> {
+        let labels: Box<[Arc<Label>]> = names.into_iter().map(|name| registry.take(name)).collect();
+        let share = |label: &Arc<Label>| {
+            let sharers = usize::try_from(label.holders.load(Ordering::Relaxed).clamp(1, SHARERS)).unwrap_or(1);
+            size_of::<Arc<Label>>() + label.size() / sharers
+        };
+        let size = size_of::<Record>() + 2 * size_of::<usize>() + labels.iter().map(share).sum::<usize>();
+        Arc::new(Record {
+            registry: Arc::clone(registry),
+            labels,
+            began,
+            checked: AtomicU64::new(began.0),
+            places: AtomicU64::new(0),
+            hits: AtomicU64::new(0),
+            size,
+        })
+    }
+
+    /// The latest invalidation when its fetch began.
+    pub(crate) fn began(&self) -> Mark {
+        self.began
+    }
+
+    pub(crate) fn labels(&self) -> &[Arc<Label>] {
+        &self.labels
+    }
+
+    /// What its labels of a kind say, after the upstream.
+    pub(crate) fn own(&self, kind: Kind) -> impl Iterator<Item = &[u8]> {
+        self.labels.iter().filter_map(move |label| label.split(kind)).map(|(_, own)| own)
+    }
+
+    /// Its tags.
+    pub(crate) fn tags(&self) -> Tags {
+        Tags::new(self.own(Kind::Tag).filter_map(|tag| std::str::from_utf8(tag).ok()))
+    }
+
+    /// Its groups.
+    pub(crate) fn groups(&self) -> Groups {
+        Groups::from_names(self.own(Kind::Group))
+    }
+
+    /// A page that holds it is stored.
+    pub(crate) fn enter(&self) {
+        if self.places.fetch_add(1, Ordering::AcqRel) == 0 {
+            self.labels.iter().for_each(|label| label.enter());
+        }
+    }
+
+    /// A page that holds it is stored no longer.
+    pub(crate) fn leave(&self) {
+        if self.places.fetch_sub(1, Ordering::AcqRel) == 1 {
+            self.labels.iter().for_each(|label| label.leave());
+        }
+    }
+
+    /// How often it was asked for.
+    pub(crate) fn hits(&self) -> u64 {
+        self.hits.load(Ordering::Relaxed)
+    }
+
+    /// It was asked for so often.
+    pub(crate) fn count_hits(&self, more: u64) {
+        self.hits.fetch_add(more, Ordering::Relaxed);
+    }
+
+    /// What is charged for it, in bytes.
+    pub(crate) fn size(&self) -> usize {
+        self.size
+    }
+}
+
+impl Drop for Record {
+    fn drop(&mut self) {
+        self.labels.iter().for_each(|label| self.registry.release(label));
+    }
+}
