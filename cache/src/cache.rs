@@ -30,7 +30,7 @@ use crate::{
     Regime, ResponseHead, SOON, Sharing, StaleReason, Tags, Use, Variance, Variant,
 };
 pub use forgetting::{LabelFigures, Unswept};
-pub use listing::{Entries, Entry, Held, MAX_ENTRIES};
+pub use listing::{Entries, Entry, Held, Holding, MAX_ENTRIES};
 
 /// The cache: pages in memory and the fills in flight. `F` is how a fill fails, in the words of whoever fetches.
 #[derive(Debug)]
@@ -172,14 +172,16 @@ impl<F: Clone> Cache<F> {
     /// An empty cache that keeps at most `capacity` bytes, and no body above `max_body` bytes.
     pub fn new(capacity: u64, max_body: u64) -> Cache<F> {
         let (store, flights, generations) = (Store::new(capacity), Flights::new(), Arc::new(Generations::new()));
-        Cache { shared: Arc::new(Shared {
+        Cache {
+            shared: Arc::new(Shared {
                 store,
                 flights,
                 generations,
                 invalidated: Notify::new(),
                 unswept: AtomicUsize::new(0),
                 max_body,
-            }) }
+            }),
+        }
     }
 
     /// Looks up what `asked` asks for.

@@ -16,8 +16,8 @@ use crate::shared::Shared;
 use crate::stored::{Arrival, Dating, Kept, Making, StoredResponse};
 use crate::word::age_value;
 use crate::{
-    CacheKey, DeclineReason, Demands, EVERGATE_CACHE_CONTROL, FailureKind, Fields, Groups, Missing, Moment, Policy, Recoding,
-    ResponseHead, Room, Sharing, Tags, Variant, backoff,
+    CacheKey, DeclineReason, Demands, EVERGATE_CACHE_CONTROL, FailureKind, Fields, Groups, Missing, Moment, Policy,
+    Recoding, ResponseHead, Room, Sharing, Tags, Variant, backoff,
 };
 
 /// Permission to fetch and store for one key and variant; exactly one exists at a time.

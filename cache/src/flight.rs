@@ -425,12 +425,7 @@ impl<F: Clone> Shard<F> {
         self.0.get(key)?.last().map(|(variant, _)| variant.variance())
     }
 
-    pub(crate) fn begin(
-        &mut self,
-        key: CacheKey,
-        variant: Variant,
-        generations: &Arc<Generations>,
-    ) -> Arc<Flight<F>> {
+    pub(crate) fn begin(&mut self, key: CacheKey, variant: Variant, generations: &Arc<Generations>) -> Arc<Flight<F>> {
         let flight = Flight::new(generations, generations.begin(address(key.as_bytes())));
         self.0.entry(key).or_default().push((variant, Arc::clone(&flight)));
         flight

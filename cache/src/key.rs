@@ -36,7 +36,7 @@ pub enum Regime {
 }
 
 /// What all pages of one site of one upstream have in common: the origin within which groups count (RFC 9875 section 2.1).
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Site<'a> {
     /// The deployment's generation (`cache.generation`); a deploy starts clean.
     pub generation: &'a str,
@@ -66,7 +66,7 @@ impl Site<'_> {
 
 /// Everything that identifies a page. On routes with a window, what a cached handler gets to see is exactly this, so that it
 /// cannot answer differently for two requests of one key.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct KeyParts<'a> {
     /// Under whose word it is kept.
     pub regime: Regime,
@@ -95,6 +95,29 @@ impl KeyParts<'_> {
         put(buffer, self.query.map(str::as_bytes));
         put(buffer, self.cookies);
         put(buffer, self.form);
+    }
+
+    /// The parts of which [`KeyParts::write`] made these bytes; none where it made no such bytes.
+    pub fn read(key: &[u8]) -> Option<KeyParts<'_>> {
+        let (regime, rest) = key.split_first()?;
+        let regime = match regime {
+            0 => Regime::Window,
+            1 => Regime::Origin,
+            _ => return None,
+        };
+        let mut parts = parts(rest);
+        fn text(part: Option<&[u8]>) -> Option<Option<&str>> {
+            part.map(std::str::from_utf8).transpose().ok()
+        }
+        let (generation, upstream) = (text(parts.next()?)??, text(parts.next()?)??);
+        let scheme = match parts.next()?? {
+            b"http" => Scheme::Http,
+            b"https" => Scheme::Https,
+            _ => return None,
+        };
+        let site = Site { generation, upstream, scheme, host: text(parts.next()?)? };
+        let (path, query) = (text(parts.next()?)??, text(parts.next()?)?);
+        Some(KeyParts { regime, site, path, query, cookies: parts.next()?, form: parts.next()? })
     }
 
     /// The key as a value of its own.

@@ -6,8 +6,8 @@ use http::header::{AUTHORIZATION, COOKIE, SET_COOKIE, VARY};
 use http::{HeaderMap, HeaderName};
 
 use crate::freshness::Freshness;
-use crate::standing::Validity;
 use crate::policy::is_failure;
+use crate::standing::Validity;
 use crate::targeted::Heeded;
 use crate::word::{Word, is_understood};
 use crate::{

@@ -192,7 +192,12 @@ impl Page {
 
     /// This page with marks in the places of what is gone, which are told of until `until`, and without marks that have run out;
     /// none where that is all the same.
-    pub(crate) fn swept(&self, is_gone: impl Fn(&StoredResponse) -> bool, now: Moment, until: Duration) -> Option<Page> {
+    pub(crate) fn swept(
+        &self,
+        is_gone: impl Fn(&StoredResponse) -> bool,
+        now: Moment,
+        until: Duration,
+    ) -> Option<Page> {
         let mut changed = false;
         let mut slots = self.slots.clone();
         slots.retain(|slot| slot.content.counts(now));

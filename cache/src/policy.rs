@@ -56,20 +56,18 @@ impl Policy {
         }
     }
 
-    /// What may be done with `response` at `now`, of which the invalidations have made this.
-    pub(crate) fn allowed(
-        &self,
-        response: &StoredResponse,
-        validity: Validity,
-        demands: &Demands,
-        now: Moment,
-    ) -> Use {
-        let age = response.age(now);
-        let freshness = match self {
+    /// What `response` is at `now`, of which the invalidations have made this.
+    pub(crate) fn freshness(&self, response: &StoredResponse, validity: Validity, now: Moment) -> Freshness {
+        match self {
             Policy::Window(windows, _) => windows.freshness_after(response, validity, now),
             Policy::Origin(rules) => rules.freshness_after(response, validity, now),
-        };
-        match freshness {
+        }
+    }
+
+    /// What may be done with `response` at `now`, of which the invalidations have made this.
+    pub(crate) fn allowed(&self, response: &StoredResponse, validity: Validity, demands: &Demands, now: Moment) -> Use {
+        let age = response.age(now);
+        match self.freshness(response, validity, now) {
             Freshness::Fresh { ttl } if demands.accept_fresh(age, ttl) => Use::Fresh(ttl),
             Freshness::Fresh { .. } => Use::Unwanted,
             Freshness::Stale { staleness } => match self {

@@ -3,10 +3,10 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use crate::{Groups, Tags};
 use crate::label::{Kind, Label};
 use crate::registry::Registry;
 use crate::standing::Mark;
+use crate::{Groups, Tags};
 
 /// What every response of a key carries beside its own labels: its upstream and its path.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

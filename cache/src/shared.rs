@@ -5,9 +5,9 @@ use std::sync::atomic::AtomicUsize;
 
 use tokio::sync::Notify;
 
+use crate::Moment;
 use crate::flight::Flights;
 use crate::generations::Generations;
-use crate::Moment;
 use crate::standing::{Mark, Validity};
 use crate::store::Store;
 use crate::stored::StoredResponse;

@@ -11,8 +11,8 @@ use http::{HeaderName, HeaderValue, StatusCode};
 use crate::record::Record;
 use crate::word::{Word, age_value, expires};
 use crate::{
-    CacheControl, Coding, EVERGATE_CACHE_CONTROL, Fields, Heed, Moment, Representation, ResponseHead, Sharing,
-    Tags, may_be_coded,
+    CacheControl, Coding, EVERGATE_CACHE_CONTROL, Fields, Heed, Moment, Representation, ResponseHead, Sharing, Tags,
+    may_be_coded,
 };
 
 /// What Next.js says of its own cache.
@@ -419,10 +419,7 @@ impl StoredResponse {
     /// What it takes in memory, in bytes: its representations and the bookkeeping.
     pub fn size(&self) -> usize {
         let coded = self.coded.iter().map(|(_, coded)| size_of::<(Coding, Representation)>() + coded.size());
-        size_of::<Self>()
-            + self.identity.size()
-            + coded.sum::<usize>()
-            + self.record().map_or(0, Record::size)
+        size_of::<Self>() + self.identity.size() + coded.sum::<usize>() + self.record().map_or(0, Record::size)
     }
 }
 

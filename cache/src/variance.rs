@@ -104,6 +104,16 @@ impl Variant {
         Selecting::any(request).selects(self)
     }
 
+    /// The fields that split it from others, with the values it was made for; none where the request had no such field. Languages and
+    /// codings that are put in order are kept in a form for comparing alone, so there the value is empty.
+    pub fn fields(&self) -> impl Iterator<Item = (&HeaderName, Option<&[u8]>)> {
+        let in_order = |name: &HeaderName| {
+            self.variance.spelling == Spelling::Normal && (*name == ACCEPT_LANGUAGE || *name == ACCEPT_ENCODING)
+        };
+        let fields = self.variance.names.iter().zip(parts(&self.values));
+        fields.map(move |(name, value)| (name, value.map(|value| if in_order(name) { &[][..] } else { value })))
+    }
+
     /// What it differs in from others of its page.
     pub fn variance(&self) -> &Variance {
         &self.variance

@@ -1,4 +1,4 @@
-//! The admin listener: health, readiness, metrics and explanations, apart from the visitors' traffic.
+//! The admin listener: health, readiness, metrics, what is stored and explanations, apart from the visitors' traffic.
 
 mod guard;
 
@@ -15,6 +15,7 @@ use tokio::sync::watch;
 
 use crate::explain::{Question, explain};
 use crate::gateway::Gateway;
+use crate::inventory::{Wanted, inventory};
 use crate::phase::Phase;
 use guard::{Guard, guard};
 
@@ -35,6 +36,7 @@ impl Admin {
     /// tells of stored responses or changes something asks for it.
     pub async fn serve(self, listener: TcpListener, token: Option<&str>) -> std::io::Result<()> {
         let guarded = Router::new()
+            .route("/cache", get(listed))
             .route("/explain", get(explained))
             .route_layer(from_fn_with_state(Guard::new(token, listener.local_addr()?), guard));
         let routes = Router::new()
@@ -66,7 +68,7 @@ async fn readyz(State(admin): State<Admin>) -> Response {
 
 /// Everything that is counted, for Prometheus.
 async fn metrics(State(admin): State<Admin>) -> Response {
-    match admin.gateway.metrics.scrape(&admin.gateway.cache.figures()) {
+    match admin.gateway.metrics.scrape(&admin.gateway.cache.figures(), &admin.gateway.cache.label_figures()) {
         Ok((content_type, text)) => ([(header::CONTENT_TYPE, content_type)], text).into_response(),
         Err(reason) => error(StatusCode::INTERNAL_SERVER_ERROR, &reason.to_string()),
     }
@@ -80,8 +82,22 @@ async fn explained(State(admin): State<Admin>, Query(parameters): Query<Vec<(Str
     }
 }
 
+/// What is stored, the most popular first: `/cache?prefix=/items/&tag=items&limit=20`.
+async fn listed(State(admin): State<Admin>, Query(parameters): Query<Vec<(String, String)>>) -> Response {
+    let wanted = match Wanted::read(&parameters) {
+        Ok(wanted) => wanted,
+        Err(problem) => return error(StatusCode::BAD_REQUEST, &problem.to_string()),
+    };
+    let (gateway, now) = (Arc::clone(&admin.gateway), admin.gateway.clock.now());
+    // It looks at all that is stored, which may be long: not on a thread that serves.
+    match tokio::task::spawn_blocking(move || inventory(&gateway, &wanted, now)).await {
+        Ok(inventory) => axum::Json(inventory).into_response(),
+        Err(reason) => error(StatusCode::INTERNAL_SERVER_ERROR, &reason.to_string()),
+    }
+}
+
 async fn not_found() -> Response {
-    error(StatusCode::NOT_FOUND, "no such endpoint; there are /healthz, /readyz, /metrics and /explain")
+    error(StatusCode::NOT_FOUND, "no such endpoint; there are /healthz, /readyz, /metrics, /cache and /explain")
 }
 
 async fn method_not_allowed() -> Response {

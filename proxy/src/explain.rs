@@ -10,12 +10,13 @@ mod told;
 
 use std::sync::Arc;
 
-use evergate_cache::{Moment, Policy};
+use evergate_cache::Moment;
 use http::header::LOCATION;
 use http::{Method, StatusCode};
 
 use crate::admission::{Admission, Selected, admit, tunnel_refused};
 use crate::gateway::Gateway;
+use crate::inventory::{self, By};
 use crate::outcome::{Answered, Fetched, Outcome, PassReason};
 use crate::passage::Passage;
 use crate::request::{Request, host_of};
@@ -25,7 +26,7 @@ use crate::serve::{Forecast, forecast};
 use crate::snapshot::{Addressee, Snapshot};
 use crate::target::{Target, TargetError};
 
-pub use explanation::{By, Decision, Explanation, KeyTold};
+pub use explanation::{Decision, Explanation, KeyTold};
 pub use question::{Question, QuestionError};
 
 /// What would become of a request.
@@ -106,13 +107,16 @@ fn admitted(
         Admission::Pass(passage) => passes(&passage, found),
         Admission::Cached(selected) => {
             let key = key(&selected, request, snapshot);
-            let (route, by) = (Arc::clone(selected.route), By::of(selected.policy));
+            let (route, by) = (Arc::clone(selected.route), By::from(selected.policy.regime()));
+            let mut bytes = Vec::with_capacity(256);
+            selected.key(request.scheme, snapshot).write(&mut bytes);
             let Forecast { outcome, stored } = forecast(gateway, snapshot, (request, target), selected, now);
             Explanation {
                 by: Some(by),
                 key: Some(key),
                 upstream: Some(told::upstream(&route.upstream, &route.preference)),
                 stored: stored.map(|glance| told::stored(&glance, now)),
+                entry: inventory::entry(gateway, snapshot, &bytes, now),
                 ..with(&outcome, found)
             }
         }
@@ -178,15 +182,6 @@ fn key(selected: &Selected<'_>, request: &Request, snapshot: &Snapshot) -> KeyTo
         cookies: selected.cookies.as_deref().map(told::text),
         form: selected.form.as_ref().map(|form| told::named(&form.fields)),
         vary: told::vary(selected.route, request),
-    }
-}
-
-impl By {
-    fn of(policy: &Policy) -> By {
-        match policy {
-            Policy::Window(..) => By::Window,
-            Policy::Origin(_) => By::Origin,
-        }
     }
 }
 

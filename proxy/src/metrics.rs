@@ -2,9 +2,11 @@
 
 use std::time::Duration;
 
-use evergate_cache::{EvictionCause, StaleReason, StoreFigures};
+use evergate_cache::{EvictionCause, LabelFigures, StaleReason, StoreFigures};
 use http::{Method, StatusCode};
-use prometheus::{Encoder, Gauge, GaugeVec, HistogramOpts, HistogramVec, IntCounterVec, Opts, Registry, TextEncoder};
+use prometheus::{
+    Encoder, Gauge, GaugeVec, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, Opts, Registry, TextEncoder,
+};
 
 use crate::failure::Failure;
 use crate::outcome::{Fetched, Outcome, PassReason, ServedStale, XCache};
@@ -119,6 +121,9 @@ pub struct Metrics {
     entries: Gauge,
     bytes: Gauge,
     capacity: Gauge,
+    labels: Gauge,
+    label_bytes: Gauge,
+    tags_cut: IntCounter,
 }
 
 impl Metrics {
@@ -191,6 +196,18 @@ impl Metrics {
             entries: families.gauge("evergate_cache_entries", "Pages kept.")?,
             bytes: families.gauge("evergate_cache_bytes", "Bytes that the cache takes: keys, fields and bodies.")?,
             capacity: families.gauge("evergate_cache_capacity_bytes", "Bytes that the cache may take.")?,
+            labels: families.gauge(
+                "evergate_cache_labels",
+                "Upstreams, paths, tags and groups by which what is stored can be forgotten.",
+            )?,
+            label_bytes: families.gauge(
+                "evergate_cache_label_bytes",
+                "Bytes that these labels take, which the responses that carry them are charged for.",
+            )?,
+            tags_cut: families.counter(
+                "evergate_cache_tags_cut_total",
+                "Tags that were left out because a response had too many or too long ones.",
+            )?,
             registry,
         };
         metrics.prepare(routes, upstreams);
@@ -278,12 +295,15 @@ impl Metrics {
         self.prerendered.with_label_values(&[route, result.as_str()]).inc();
     }
 
-    /// Everything in the text format of Prometheus. `store` are the cache's figures at this moment.
+    /// Everything in the text format of Prometheus. `store` and `labels` are the cache's figures at this moment.
     ///
     /// # Errors
     ///
     /// The library's, when it cannot encode.
-    pub fn scrape(&self, store: &StoreFigures) -> prometheus::Result<(String, Vec<u8>)> {
+    pub fn scrape(&self, store: &StoreFigures, labels: &LabelFigures) -> prometheus::Result<(String, Vec<u8>)> {
+        self.labels.set(lossy(labels.labels));
+        self.label_bytes.set(lossy(labels.bytes));
+        self.tags_cut.inc_by(labels.cut.saturating_sub(self.tags_cut.get()));
         self.entries.set(lossy(store.entries));
         self.bytes.set(lossy(store.bytes));
         self.capacity.set(lossy(store.capacity));
@@ -308,6 +328,12 @@ impl Families<'_> {
         let family = IntCounterVec::new(Opts::new(name, help), labels)?;
         self.0.register(Box::new(family.clone()))?;
         Ok(family)
+    }
+
+    fn counter(&self, name: &str, help: &str) -> prometheus::Result<IntCounter> {
+        let counter = IntCounter::new(name, help)?;
+        self.0.register(Box::new(counter.clone()))?;
+        Ok(counter)
     }
 
     fn durations(&self, name: &str, help: &str, labels: &[&str]) -> prometheus::Result<HistogramVec> {

@@ -293,7 +293,9 @@ async fn wait(mut waiter: Waiter<Failure>) -> Result<(), Unrendered> {
             Awaited::Declined(reason) => Err(Unrendered::NotKept(reason)),
             Awaited::Failed(failure) => Err(Unrendered::Failed(failure)),
             Awaited::Crowded => Err(Unrendered::Failed(Failure::Crowded)),
-            Awaited::Abandoned | Awaited::Unrelated | Awaited::Outdated | Awaited::Alone(..) => Err(Unrendered::Failed(Failure::Abandoned)),
+            Awaited::Abandoned | Awaited::Unrelated | Awaited::Outdated | Awaited::Alone(..) => {
+                Err(Unrendered::Failed(Failure::Abandoned))
+            }
         };
     }
 }

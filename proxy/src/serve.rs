@@ -190,7 +190,9 @@ impl Serving<'_> {
         let now = self.gateway.clock.now();
         let only_if_cached = self.selected.demands.only_if_cached;
         let missing = match self.gateway.cache.glance(&self.asked(), now) {
-            Ok(Glance { staleness: Err((_, StaleReason::Revalidating)), .. }) if !only_if_cached => {
+            Ok(Glance { staleness: Err((_, StaleReason::Revalidating | StaleReason::Invalidated)), .. })
+                if !only_if_cached =>
+            {
                 return self.look_up(responder).await;
             }
             Ok(Glance { response, staleness }) => {

@@ -29,6 +29,7 @@ use crate::pass::PassThrough;
 use crate::phase::{self, Phase};
 use crate::prerender::{self, Plan};
 use crate::snapshot::Snapshot;
+use crate::sweep;
 
 /// How long requests under way may take to end once the gateway is told to stop.
 const GRACE: Duration = Duration::from_secs(8);
@@ -130,6 +131,7 @@ async fn serve(config: &Config, tell: impl Fn(News<'_>)) -> Result<(), ServerErr
             error!(%error, "the admin listener ended");
         }
     });
+    sweep::keep_sweeping(&gateway, &stopping);
     let places = Arc::new(Semaphore::new(MAX_CONNECTIONS));
     let mut accepting = JoinSet::new();
     for (listener, Listen { h2c, .. }) in listeners {

@@ -202,6 +202,14 @@ impl Snapshot {
         Addressee { matched, named: named.map(|named| &named.upstream) }
     }
 
+    /// The route under whose name what an upstream has answered at a path is kept.
+    pub fn route_at(&self, path: &str, upstream: &str) -> Option<&Arc<Route>> {
+        let matched = self.table.find(path)?;
+        let elsewhere = self.elsewhere.iter().flatten().map(|elsewhere| &elsewhere.routes);
+        let mut routes = [&self.routes].into_iter().chain(elsewhere).filter_map(|routes| routes.get(matched.route));
+        routes.find(|route| route.upstream.name == upstream)
+    }
+
     /// An upstream that a rewrite names.
     pub fn elsewhere(&self, UpstreamId(place): UpstreamId) -> Option<&Arc<Upstream>> {
         self.elsewhere.get(place)?.as_ref().map(|elsewhere| &elsewhere.upstream)

@@ -33,6 +33,7 @@ mod http2;
 mod identity;
 #[cfg(test)]
 mod interim;
+mod inventory;
 #[cfg(test)]
 mod keepalive;
 #[cfg(test)]

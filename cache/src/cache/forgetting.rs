@@ -1,7 +1,7 @@
 //! Forgetting: keys, labels, and what is left to do afterwards.
 
-use std::sync::atomic::Ordering;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use super::Cache;

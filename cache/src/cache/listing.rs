@@ -8,7 +8,7 @@ use super::Cache;
 use crate::generations::selects;
 use crate::page::{Content, Page};
 use crate::standing::Validity;
-use crate::{CacheKey, Moment, Selection, StoredResponse, Variant};
+use crate::{CacheKey, Freshness, Moment, Partial, Policy, Selection, StoredResponse, Variant};
 
 /// Most entries that one look finds.
 pub const MAX_ENTRIES: usize = 10_000;
@@ -31,10 +31,29 @@ pub struct Entry {
 pub struct Held {
     /// Whom it is for.
     pub variant: Variant,
-    /// The whole response; none where only a part is there.
-    pub response: Option<Arc<StoredResponse>>,
+    /// What is stored.
+    pub content: Holding,
     /// Whether it was invalidated.
     pub invalidated: bool,
+}
+
+/// What is stored of a variant.
+#[derive(Clone, Debug)]
+pub enum Holding {
+    /// The whole response.
+    Whole(Arc<StoredResponse>),
+    /// A part.
+    Part(Arc<Partial>),
+}
+
+impl Held {
+    /// The response, as far as it is there.
+    pub fn response(&self) -> &StoredResponse {
+        match &self.content {
+            Holding::Whole(response) => response,
+            Holding::Part(part) => part.response(),
+        }
+    }
 }
 
 /// What a look found.
@@ -75,6 +94,11 @@ impl<F: Clone> Cache<F> {
         Some(self.told(CacheKey::from(key), &page, now)).filter(|entry| !entry.stored.is_empty())
     }
 
+    /// What a response is at `now` by a policy, with what the invalidations have made of it.
+    pub fn freshness(&self, response: &StoredResponse, policy: &Policy, now: Moment) -> Freshness {
+        policy.freshness(response, self.shared.validity(response, now), now)
+    }
+
     fn most_popular(&self, limit: usize, now: Moment, wanted: impl Fn(&Page) -> bool) -> Entries {
         let limit = limit.min(MAX_ENTRIES);
         let (mut matched, mut best) = (0, BinaryHeap::with_capacity(limit + 1));
@@ -93,17 +117,17 @@ impl<F: Clone> Cache<F> {
     fn told(&self, key: CacheKey, page: &Page, now: Moment) -> Entry {
         let mut stored = Vec::new();
         for (variant, content) in page.contents() {
-            let (response, of) = match content {
-                Content::Stored(response, _) => (Some(Arc::clone(response)), &**response),
-                Content::Part(part) => (None, part.response()),
+            let content = match content {
+                Content::Stored(response, _) => Holding::Whole(Arc::clone(response)),
+                Content::Part(part) => Holding::Part(Arc::clone(part)),
                 Content::Declined(..) | Content::Forgotten(_) => continue,
             };
-            let invalidated = match self.shared.validity(of, now) {
-                Validity::Gone => continue,
-                Validity::Stale(_) => true,
-                Validity::Valid => false,
-            };
-            stored.push(Held { variant: variant.clone(), response, invalidated });
+            let held = Held { variant: variant.clone(), content, invalidated: false };
+            match self.shared.validity(held.response(), now) {
+                Validity::Gone => {}
+                Validity::Stale(_) => stored.push(Held { invalidated: true, ..held }),
+                Validity::Valid => stored.push(held),
+            }
         }
         Entry { key, stored, hits: page.stored().map(StoredResponse::hits).sum(), size: page.size() }
     }

@@ -129,6 +129,21 @@ proptest! {
     }
 
     #[test]
+    fn a_key_is_read_as_it_was_written(parts in owned()) {
+        let key = key(&parts);
+        let read = KeyParts::read(key.as_bytes()).expect("it was written");
+        prop_assert_eq!(&read.key(), &key);
+        prop_assert_eq!((read.path, read.site.upstream), (parts.5.as_str(), parts.2.as_str()));
+    }
+
+    #[test]
+    fn what_was_not_written_is_read_as_nothing_or_as_itself(bytes in proptest::collection::vec(any::<u8>(), 0..100)) {
+        if let Some(read) = KeyParts::read(&bytes) {
+            prop_assert!(bytes.starts_with(read.key().as_bytes()));
+        }
+    }
+
+    #[test]
     fn one_moved_letter_makes_another_key(parts in owned(), letter in any::<char>()) {
         let (by_origin, generation, upstream, secure, host, path, query, cookies, form) = parts;
         let one = (by_origin, format!("{generation}{letter}"), upstream.clone(), secure, host.clone(), path.clone(), query.clone(), cookies.clone(), form.clone());

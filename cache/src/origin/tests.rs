@@ -516,7 +516,12 @@ fn what_is_stored_is_fresh_stale_and_expired() {
 /// What may be done with a response of these fields for a request, after some seconds.
 fn used(rules: OriginRules, control: &str, asked: &str, seconds: u64) -> String {
     let demands = Demands::of(&request(&[("cache-control", asked)]));
-    match Policy::Origin(rules).allowed(&stored(200, &[("cache-control", control)]), Validity::Valid, &demands, after(seconds)) {
+    match Policy::Origin(rules).allowed(
+        &stored(200, &[("cache-control", control)]),
+        Validity::Valid,
+        &demands,
+        after(seconds),
+    ) {
         Use::Fresh(Some(ttl)) => format!("fresh {}", ttl.as_secs()),
         Use::Fresh(None) => "fresh".to_owned(),
         Use::Unwanted => "unwanted".to_owned(),
@@ -625,7 +630,12 @@ fn what_helps_out_when_the_handler_fails() {
             assert_eq!(found, expected.map(secs), "{control} for {asked:?} after {seconds} s, {failure:?}");
         }
         // A gateway that has too much to do is no handler that fails.
-        let found = Policy::Origin(rules).despite(FailureKind::NotAsked, (&response, Validity::Valid), &demands, after(seconds));
+        let found = Policy::Origin(rules).despite(
+            FailureKind::NotAsked,
+            (&response, Validity::Valid),
+            &demands,
+            after(seconds),
+        );
         assert_eq!(found, None, "{control} for {asked:?} after {seconds} s, nobody was asked");
     }
 }
@@ -656,7 +666,11 @@ fn a_window_is_the_operators_word() {
     ];
     for (asked, seconds, expected, despite) in cases {
         let demands = Demands::of(&request(&[("cache-control", asked)]));
-        assert_eq!(policy.allowed(&response, Validity::Valid, &demands, after(seconds)), expected, "{asked:?} after {seconds} s");
+        assert_eq!(
+            policy.allowed(&response, Validity::Valid, &demands, after(seconds)),
+            expected,
+            "{asked:?} after {seconds} s"
+        );
         for failure in [FailureKind::Unreachable, FailureKind::Answered, FailureKind::NotAsked] {
             let found = policy.despite(failure, (&response, Validity::Valid), &demands, after(seconds));
             assert_eq!(found, despite.map(secs), "{asked:?} after {seconds} s, {failure:?}");

@@ -4,6 +4,8 @@
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
+use crate::inventory::{By, EntryTold};
+
 /// What would become of a request.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 #[serde(default)]
@@ -36,6 +38,8 @@ pub struct Explanation {
     pub key: Option<KeyTold>,
     /// What is stored there for this request.
     pub stored: Option<StoredTold>,
+    /// Everything that is stored under the key.
+    pub entry: Option<EntryTold>,
     /// What becomes of it.
     pub decision: Decision,
     /// Why it passes.
@@ -67,16 +71,6 @@ pub enum Decision {
     Pass,
     /// It is answered from the cache, or its answer is fetched for the cache.
     Cached,
-}
-
-/// By whose word answers are kept.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum By {
-    /// The route's.
-    Window,
-    /// The handler's.
-    Origin,
 }
 
 /// What a rule did. The keys are those of the configuration.
@@ -266,6 +260,10 @@ pub struct StoredTold {
     pub staleness: Option<u64>,
     /// The length of its body.
     pub bytes: usize,
+    /// How often visitors were answered with it, and with what was stored in its place before.
+    pub hits: u64,
+    /// Whether it was invalidated.
+    pub invalidated: bool,
     /// The tags with which it is forgotten.
     pub tags: Vec<String>,
 }

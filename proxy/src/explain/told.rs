@@ -1,6 +1,6 @@
 //! Rules, upstreams and stored responses in the words of an explanation.
 
-use evergate_cache::{Glance, Moment, Policy, Window, list_value};
+use evergate_cache::{Glance, Moment, Policy, StaleReason, Window, list_value};
 use http::header::{AUTHORIZATION, COOKIE, PROXY_AUTHORIZATION};
 use http::{HeaderName, HeaderValue};
 use serde_json::{Map, Value};
@@ -183,6 +183,8 @@ pub(super) fn stored(Glance { response, staleness }: &Glance, now: Moment) -> St
         ttl: ttl.map(|ttl| ttl.as_secs()),
         staleness: stale.map(|staleness| staleness.as_secs()),
         bytes: response.body().len(),
+        hits: response.hits(),
+        invalidated: matches!(staleness, Err((_, StaleReason::Invalidated))),
         tags: response.tags().iter().map(ToString::to_string).collect(),
     }
 }

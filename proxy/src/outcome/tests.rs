@@ -60,7 +60,15 @@ fn cache_status_tells_what_happened() {
             pass(PassReason::Declined(DeclineReason::SetCookie), NOT_STORED),
             "fwd=bypass; fwd-status=404; detail=set-cookie",
         ),
+        // What is stored was invalidated.
+        (miss(Missing::Invalidated, false, STORED), "fwd=stale; fwd-status=200; stored; detail=invalidated"),
+        (
+            Outcome::Revalidated { missing: Missing::Invalidated, collapsed: true },
+            "fwd=stale; fwd-status=304; collapsed; stored; detail=invalidated",
+        ),
+        (pass(PassReason::Invalidated, NOT_STORED), "fwd=stale; fwd-status=404; detail=invalidated"),
         // There is one detail, and the failure is it.
+        (miss(Missing::Invalidated, false, Fetched::Failed("connect")), "fwd=stale; detail=connect"),
         (pass(PassReason::Dynamic, Fetched::Failed("connect")), "fwd=bypass; detail=connect"),
         (Outcome::Answered(Answered::Refused), "detail=refused"),
         (Outcome::Answered(Answered::Misdirected), "detail=misdirected"),
@@ -101,7 +109,7 @@ fn reasons_are_told_apart() {
     for reason in DeclineReason::ALL {
         assert!(names.contains(reason.as_str()), "{reason:?}");
     }
-    assert_eq!(ServedStale::ALL.map(ServedStale::as_str), ["revalidating", "error", "asked", "busy"]);
+    assert_eq!(ServedStale::ALL.map(ServedStale::as_str), ["revalidating", "error", "asked", "invalidated", "busy"]);
 }
 
 /// The longest time that a configuration may name.
@@ -114,12 +122,14 @@ fn outcomes() -> Vec<Outcome> {
     all.extend(ServedStale::ALL.map(|reason| Outcome::Stale { staleness: LONGEST, reason }));
     for fetched in fetched {
         for collapsed in [false, true] {
-            let missing = [Missing::Uri, Missing::Vary, Missing::Stale];
+            let missing = [Missing::Uri, Missing::Vary, Missing::Stale, Missing::Invalidated];
             all.extend(missing.map(|missing| miss(missing, collapsed, fetched)));
         }
         all.extend(PassReason::all().map(|reason| pass(reason, fetched)));
     }
-    all.extend([false, true].map(|collapsed| Outcome::Revalidated { missing: Missing::Stale, collapsed }));
+    for missing in [Missing::Stale, Missing::Invalidated] {
+        all.extend([false, true].map(|collapsed| Outcome::Revalidated { missing, collapsed }));
+    }
     let answered = [Answered::Refused, Answered::Misdirected, Answered::Redirected, Answered::NotFound];
     all.extend(answered.map(Outcome::Answered));
     all

@@ -46,8 +46,11 @@ impl Serving<'_> {
             Ok(ttl) if response.is_unused() && !self.wants_no_fetch() => Outcome::Prerendered { ttl },
             Ok(ttl) => Outcome::Hit { ttl },
             Err((staleness, reason)) => {
-                let asked = self.wants_no_fetch()
-                    && (self.selected.demands.only_if_cached || reason != StaleReason::Revalidating);
+                let refreshed = match reason {
+                    StaleReason::Revalidating | StaleReason::Invalidated => true,
+                    StaleReason::Error | StaleReason::Asked => false,
+                };
+                let asked = self.wants_no_fetch() && (self.selected.demands.only_if_cached || !refreshed);
                 let reason = ServedStale::Cache(if asked { StaleReason::Asked } else { reason });
                 Outcome::Stale { staleness, reason }
             }

@@ -137,7 +137,9 @@ impl Hammer<'_> {
             Awaited::Failed(_) => self.answers.failed += 1,
             Awaited::Abandoned => {}
             Awaited::Crowded => panic!("{THREADS} visitors are no crowd"),
-            Awaited::Interim(_) | Awaited::Alone(..) | Awaited::Unrelated | Awaited::Outdated => panic!("no fill here does that"),
+            Awaited::Interim(_) | Awaited::Alone(..) | Awaited::Unrelated | Awaited::Outdated => {
+                panic!("no fill here does that")
+            }
         }
     }
 

@@ -373,7 +373,9 @@ async fn visitor(world: Rc<World>, seat: usize) {
             Awaited::Failed(_) => break Answer::Failed,
             Awaited::Abandoned => {}
             Awaited::Crowded => panic!("nobody else is here"),
-            Awaited::Interim(_) | Awaited::Alone(..) | Awaited::Unrelated | Awaited::Outdated => panic!("no fill here does that"),
+            Awaited::Interim(_) | Awaited::Alone(..) | Awaited::Unrelated | Awaited::Outdated => {
+                panic!("no fill here does that")
+            }
         }
     };
     world.answers.borrow_mut()[seat] = Some(answer);

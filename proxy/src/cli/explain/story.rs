@@ -238,12 +238,18 @@ fn key(key: &KeyTold) -> String {
 
 fn cache(explanation: &Explanation) -> Vec<String> {
     match (&explanation.stored, &explanation.key) {
-        (Some(response), _) => stored(response),
+        (Some(response), _) => {
+            let variants = explanation.entry.as_ref().map_or(0, |entry| entry.variants.len());
+            let others = (variants > 1).then(|| format!("one of {variants} variants"));
+            stored(response).into_iter().chain(others).collect()
+        }
         (None, None) => Vec::new(),
         (None, Some(_)) => {
             let status = &explanation.cache_status;
             let forwarded = |reason: &str| status.split("; ").any(|part| part == format!("fwd={reason}"));
-            let nothing = if forwarded("stale") {
+            let nothing = if status.ends_with("detail=invalidated") {
+                "what is stored was invalidated"
+            } else if forwarded("stale") {
                 "what is stored is too old, or waits to be confirmed by the handler"
             } else if forwarded("vary-miss") {
                 "nothing stored for a request with these fields"
@@ -258,12 +264,14 @@ fn cache(explanation: &Explanation) -> Vec<String> {
 fn stored(response: &StoredTold) -> Vec<String> {
     let seconds = |seconds: u64| show_duration(Duration::from_secs(seconds));
     let state = match (response.staleness, response.ttl) {
+        (Some(staleness), _) if response.invalidated => format!("invalidated {} ago", seconds(staleness)),
         (Some(staleness), _) => format!("stale for {}", seconds(staleness)),
         (None, Some(ttl)) => format!("fresh for another {}", seconds(ttl)),
         (None, None) => "fresh until it is invalidated".to_owned(),
     };
     let mut lines =
         vec![format!("{state}: {}, {} old, {} bytes", status(response.status), seconds(response.age), response.bytes)];
+    lines.push(format!("served {} times from memory", response.hits));
     if !response.tags.is_empty() {
         lines.push(format!("tags {}", response.tags.join(", ")));
     }
@@ -288,6 +296,9 @@ fn decision(explanation: &Explanation) -> Vec<String> {
             "STALE" if explanation.cache_status.ends_with("detail=revalidating") => {
                 "STALE: answered from memory while it is refreshed".to_owned()
             }
+            "STALE" if explanation.cache_status.ends_with("detail=invalidated") => {
+                "STALE: answered from memory once more, because it was invalidated, while it is refreshed".to_owned()
+            }
             "STALE" => "STALE: answered from memory".to_owned(),
             "MISS" => "MISS: the handler is asked, once for all who wait".to_owned(),
             other => other.to_owned(),
@@ -307,6 +318,7 @@ fn passing(reason: &str) -> String {
         "request-no-store" => "it says `no-store`".to_owned(),
         "precondition" => "its condition is for the handler".to_owned(),
         "body" => "a GET with a body".to_owned(),
+        "invalidated" => "what is fetched for it is invalidated each time before it comes".to_owned(),
         "upgrade" => "it asks to leave HTTP".to_owned(),
         "authorization" => "it carries `Authorization`".to_owned(),
         "bypass" => "it carries what the route's `bypass` names".to_owned(),
