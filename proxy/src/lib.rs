@@ -39,6 +39,7 @@ pub mod passage;
 pub mod phase;
 pub mod prerender;
 pub mod regular_file;
+pub mod render;
 pub mod request;
 pub mod respond;
 pub mod routes;

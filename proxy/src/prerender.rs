@@ -7,24 +7,19 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use evergate_cache::{Asked, Awaited, DeclineReason, Lookup, Scheme, Waiter};
 use futures::stream::{self, Stream, StreamExt};
-use http::{HeaderMap, Method, StatusCode};
 use tokio::sync::mpsc::unbounded_channel;
 use tokio::sync::watch;
 use tokio::time::{Instant, interval, sleep, timeout_at};
 use tracing::{info, warn};
 
-use crate::admission::{Admission, admit};
 use crate::config::KnownParams;
 use crate::failure::Failure;
-use crate::fetch::{self, Errand};
+use crate::fetch;
 use crate::gateway::Gateway;
 use crate::metrics::Prerendering;
-use crate::request::{BodyPresence, Protocol, Request};
-use crate::ruling::Ruling;
+use crate::render::{Page, Unrendered, render};
 use crate::snapshot::{Route, RouteKind, Snapshot};
-use crate::target::{Target, TargetError};
 
 /// How often it is told how far it has come.
 const PROGRESS: Duration = Duration::from_secs(1);
@@ -56,12 +51,6 @@ pub struct Report {
     pub rendered: usize,
     /// Those that are not, because the handler failed or its answer is not kept.
     pub failed: usize,
-}
-
-/// A page that is known beforehand.
-struct Page {
-    route: Arc<Route>,
-    path: String,
 }
 
 /// Renders what is known beforehand, until it is done or the deadline is reached.
@@ -181,7 +170,7 @@ async fn render_all(
         stream::iter(pages)
     });
     let rendering = pages.map(|page| async move {
-        let result = render(gateway, snapshot, &page).await;
+        let result = render_once_it_is_up(gateway, snapshot, &page).await;
         (page, result)
     });
     let mut rendering = std::pin::pin!(rendering.buffer_unordered(concurrency));
@@ -215,102 +204,13 @@ async fn render_all(
     }
 }
 
-/// Why a page is not there.
-#[derive(Debug, thiserror::Error)]
-enum Unrendered {
-    #[error(transparent)]
-    Target(#[from] TargetError),
-    #[error("a request for it is not answered from the cache")]
-    NotCached,
-    #[error("it belongs to the route {0}")]
-    OtherRoute(String),
-    #[error("the answer is not kept ({})", .0.as_str())]
-    NotKept(DeclineReason),
-    #[error("the answer is not kept (too-large)")]
-    TooLong,
-    #[error("the answer broke off")]
-    Cut,
-    #[error("the handler answered with {0}")]
-    Status(StatusCode),
-    #[error("{}", .0.explanation())]
-    Failed(Failure),
-}
-
 /// Sees to it that a page is there. A handler that is not there yet, because it starts together with the gateway, is asked again
 /// until the deadline drops this.
-async fn render(gateway: &Arc<Gateway>, snapshot: &Arc<Snapshot>, page: &Page) -> Result<(), Unrendered> {
+async fn render_once_it_is_up(gateway: &Arc<Gateway>, snapshot: &Arc<Snapshot>, page: &Page) -> Result<(), Unrendered> {
     loop {
-        match render_now(gateway, snapshot, page).await {
+        match render(gateway, snapshot, page).await {
             Err(Unrendered::Failed(Failure::Connect)) => sleep(CONNECT_AGAIN).await,
             result => return result,
         }
-    }
-}
-
-async fn render_now(gateway: &Arc<Gateway>, snapshot: &Arc<Snapshot>, page: &Page) -> Result<(), Unrendered> {
-    let request = nobodys_request(&page.path, snapshot);
-    let target = Target::parse(&page.path)?;
-    let now = gateway.clock.now();
-    // Where rules lead is for visitors; what they make of the request the handler is to see here too.
-    let request = Ruling::of(&request, &target, snapshot, now.wall).request;
-    let Admission::Cached(selected) =
-        admit(&request, &target, snapshot.addressee(target.matched_path(), None), snapshot, now.wall)
-    else {
-        return Err(Unrendered::NotCached);
-    };
-    if !Arc::ptr_eq(selected.route, &page.route) {
-        return Err(Unrendered::OtherRoute(selected.route.pattern.clone()));
-    }
-    let mut key = Vec::with_capacity(256);
-    selected.key(request.scheme, snapshot).write(&mut key);
-    let asked = Asked { key: &key, request: &selected.fields, policy: selected.policy, demands: &selected.demands };
-    let waiter = match gateway.cache.lookup(&asked, now) {
-        // A refresh is for those who ask to begin.
-        Lookup::Hit { .. } | Lookup::Stale { .. } => return Ok(()),
-        Lookup::Collapsed { waiter, .. } => waiter,
-        Lookup::Miss { fill, .. } => {
-            let waiter = fill.waiter();
-            fetch::start(gateway, snapshot, fill, &selected, &request, Errand::Ahead);
-            waiter
-        }
-        Lookup::Pass(reason) => return Err(Unrendered::NotKept(reason)),
-    };
-    wait(waiter).await?;
-    gateway.cache.glance(&asked, gateway.clock.now()).map(drop).map_err(|_| Unrendered::TooLong)
-}
-
-/// Waits for a page until it is whole.
-async fn wait(mut waiter: Waiter<Failure>) -> Result<(), Unrendered> {
-    loop {
-        return match waiter.wait().await {
-            Awaited::Interim(_) => continue,
-            Awaited::Streaming(streaming, mut reader) => {
-                while reader.next().await.map_err(|_| Unrendered::Cut)?.is_some() {}
-                let status = streaming.head().status;
-                if status.is_success() { Ok(()) } else { Err(Unrendered::Status(status)) }
-            }
-            Awaited::Renewed(..) => Ok(()),
-            Awaited::Declined(reason) => Err(Unrendered::NotKept(reason)),
-            Awaited::Failed(failure) => Err(Unrendered::Failed(failure)),
-            Awaited::Crowded => Err(Unrendered::Failed(Failure::Crowded)),
-            Awaited::Abandoned | Awaited::Unrelated | Awaited::Outdated | Awaited::Alone(..) => {
-                Err(Unrendered::Failed(Failure::Abandoned))
-            }
-        };
-    }
-}
-
-/// A request that nobody sends, for the first of the sites.
-fn nobodys_request(path: &str, snapshot: &Snapshot) -> Request {
-    Request {
-        method: Method::GET,
-        target: path.to_owned(),
-        authority: snapshot.hosts.first().cloned(),
-        headers: HeaderMap::new(),
-        body: BodyPresence::None,
-        keep_alive: false,
-        peer: None,
-        scheme: Scheme::Http,
-        protocol: Protocol::Http11,
     }
 }
