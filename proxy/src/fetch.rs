@@ -33,7 +33,7 @@ use crate::request::Request;
 use crate::rules::FieldLines;
 use crate::snapshot::{Route, Snapshot};
 use answer::received;
-pub use listing::{ListingError, list};
+pub use listing::{ListingError, Wanted, document, list};
 use origin::Asker;
 use window::Windowed;
 

@@ -61,9 +61,13 @@ impl HandlerRequest {
         asked
     }
 
-    /// A GET for a target of the upstream's own, for nobody in particular.
-    pub fn plain(target: &str) -> HandlerRequest {
-        HandlerRequest { target: target.to_owned(), fields: own_fields(), host: None }
+    /// A GET for a target of the upstream's own, for nobody in particular; `site` is the one that it is about, where the gateway
+    /// serves several.
+    pub fn plain(target: &str, site: Option<&str>) -> HandlerRequest {
+        let mut fields = own_fields();
+        let host = site.and_then(|site| HeaderValue::from_str(site).ok());
+        fields.extend(host.clone().map(|host| (X_FORWARDED_HOST, host)));
+        HandlerRequest { target: target.to_owned(), fields, host }
     }
 
     /// The value of a field.

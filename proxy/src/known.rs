@@ -79,6 +79,11 @@ impl Known {
         self.paths.load().is_some()
     }
 
+    /// All that is known, in no order; nothing before the upstream has listed it.
+    pub fn paths(&self) -> Vec<String> {
+        self.paths.load().as_ref().map(|paths| paths.iter().cloned().collect()).unwrap_or_default()
+    }
+
     /// Takes what the upstream has listed, and gives back the paths that are new.
     ///
     /// # Errors

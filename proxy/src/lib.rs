@@ -33,6 +33,7 @@ pub mod log;
 pub mod metrics;
 pub mod observe;
 pub mod outcome;
+pub mod pace;
 pub mod page_form;
 pub mod pass;
 pub mod passage;

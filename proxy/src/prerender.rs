@@ -17,8 +17,9 @@ use crate::config::KnownParams;
 use crate::failure::Failure;
 use crate::fetch;
 use crate::gateway::Gateway;
+use crate::known;
 use crate::metrics::Prerendering;
-use crate::render::{Page, Unrendered, render};
+use crate::render::{Found, Led, Page, Unrendered, WhenStale, render};
 use crate::snapshot::{Route, RouteKind, Snapshot};
 
 /// How often it is told how far it has come.
@@ -51,6 +52,12 @@ pub struct Report {
     pub rendered: usize,
     /// Those that are not, because the handler failed or its answer is not kept.
     pub failed: usize,
+}
+
+/// A page that is known beforehand.
+struct Known {
+    route: Arc<Route>,
+    path: String,
 }
 
 /// Renders what is known beforehand, until it is done or the deadline is reached.
@@ -135,22 +142,33 @@ async fn list_again(gateway: &Arc<Gateway>, route: &Arc<Route>, every: Option<Du
     }
 }
 
-/// The pages of a route that are known beforehand. Where they come from its upstream it is asked now.
-async fn pages_of(gateway: &Gateway, route: &Arc<Route>) -> Vec<Page> {
+/// Asks the upstream of a route which parameters there are, and gives back the paths that are new.
+///
+/// # Errors
+///
+/// Why it cannot be said; what was known stays.
+pub(crate) async fn list_params(
+    gateway: &Gateway,
+    route: &Route,
+    known: &known::Known,
+    url: &str,
+) -> Result<Vec<String>, String> {
+    let listed = fetch::list(gateway, route, url).await.map_err(|error| error.to_string())?;
+    known.learn(&listed).map_err(|expected| format!("expected {expected}"))
+}
+
+/// The pages of a route that are known beforehand and were not before. Where they come from its upstream it is asked now.
+async fn pages_of(gateway: &Gateway, route: &Arc<Route>) -> Vec<Known> {
     let Some(known) = &route.known else { return Vec::new() };
     let paths = match &known.source {
         KnownParams::Listed(paths) => paths.clone(),
-        KnownParams::Asked { url, .. } => {
-            let listed = fetch::list(gateway, route, url).await.map_err(|error| error.to_string());
-            let learned = listed.and_then(|text| known.learn(&text).map_err(|expected| format!("expected {expected}")));
-            learned.unwrap_or_else(|problem| {
-                warn!(route = route.pattern, url, problem, "the parameters could not be listed");
-                Vec::new()
-            })
-        }
+        KnownParams::Asked { url, .. } => list_params(gateway, route, known, url).await.unwrap_or_else(|problem| {
+            warn!(route = route.pattern, url, problem, "the parameters could not be listed");
+            Vec::new()
+        }),
     };
     match route.kind {
-        RouteKind::Window(..) => paths.into_iter().map(|path| Page { route: Arc::clone(route), path }).collect(),
+        RouteKind::Window(..) => paths.into_iter().map(|path| Known { route: Arc::clone(route), path }).collect(),
         // What is not kept need not be rendered; what the handler decides about is asked for by those who want it.
         RouteKind::Dynamic | RouteKind::Origin(_) => Vec::new(),
     }
@@ -159,7 +177,7 @@ async fn pages_of(gateway: &Gateway, route: &Arc<Route>) -> Vec<Page> {
 async fn render_all(
     gateway: &Arc<Gateway>,
     snapshot: &Arc<Snapshot>,
-    lists: impl Stream<Item = Vec<Page>>,
+    lists: impl Stream<Item = Vec<Known>>,
     concurrency: usize,
     deadline: Instant,
 ) -> Report {
@@ -187,7 +205,7 @@ async fn render_all(
             }
         };
         match next {
-            Ok(Some((page, Ok(())))) => {
+            Ok(Some((page, Ok(_)))) => {
                 report.rendered += 1;
                 gateway.metrics.prerendered(&page.route.pattern, Prerendering::Rendered);
             }
@@ -206,9 +224,16 @@ async fn render_all(
 
 /// Sees to it that a page is there. A handler that is not there yet, because it starts together with the gateway, is asked again
 /// until the deadline drops this.
-async fn render_once_it_is_up(gateway: &Arc<Gateway>, snapshot: &Arc<Snapshot>, page: &Page) -> Result<(), Unrendered> {
+async fn render_once_it_is_up(
+    gateway: &Arc<Gateway>,
+    snapshot: &Arc<Snapshot>,
+    known: &Known,
+) -> Result<Found, Unrendered> {
+    let led = Led::ToRoute(&known.route);
+    // A refresh is for those who ask to begin.
+    let page = Page { target: &known.path, site: None, led, stale: WhenStale::Left, pace: None };
     loop {
-        match render(gateway, snapshot, page).await {
+        match render(gateway, snapshot, &page).await.result {
             Err(Unrendered::Failed(Failure::Connect)) => sleep(CONNECT_AGAIN).await,
             result => return result,
         }

@@ -1,63 +1,199 @@
-//! One page, fetched before anybody asks for it: for prerendering.
+//! One page, fetched before anybody asks for it: for prerendering and for warming up.
+//!
+//! It takes the way of every other (`ruling`, `admission`, the look-up, `fetch`), and whoever has it fetched waits for it.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
-use evergate_cache::{Asked, Awaited, DeclineReason, Lookup, Scheme, Waiter};
+use evergate_cache::{Asked, Awaited, DeclineReason, Fill, Lookup, Scheme, StaleReason, Waiter};
+use http::header::LOCATION;
 use http::{HeaderMap, Method, StatusCode};
 
-use crate::admission::{Admission, admit};
+use crate::admission::{Admission, Selected, admit};
 use crate::failure::Failure;
 use crate::fetch::{self, Errand};
 use crate::gateway::Gateway;
+use crate::outcome::Answered;
+use crate::pace::Pace;
 use crate::request::{BodyPresence, Protocol, Request};
+use crate::respond::Notice;
 use crate::ruling::Ruling;
-use crate::snapshot::{Route, Snapshot};
+use crate::snapshot::{Route, RouteKind, Snapshot};
 use crate::target::{Target, TargetError};
 
-/// A page that is known beforehand.
-#[derive(Debug)]
-pub struct Page {
-    /// The route that it belongs to.
-    pub route: Arc<Route>,
-    /// Its path.
-    pub path: String,
+/// A page that is to be there, and how it is seen to.
+#[derive(Clone, Copy, Debug)]
+pub struct Page<'a> {
+    /// Its path and query.
+    pub target: &'a str,
+    /// Its site, in lower case and without a port; none is the first of those that are served.
+    pub site: Option<&'a str>,
+    /// What it belongs to.
+    pub led: Led<'a>,
+    /// What becomes of a stored response that is stale.
+    pub stale: WhenStale,
+    /// How often handlers may be asked, where that is bounded.
+    pub pace: Option<&'a Pace>,
 }
 
-/// Sees to it that a page is there.
-///
-/// # Errors
-///
-/// Why it is not; nothing is tried again.
-pub async fn render(gateway: &Arc<Gateway>, snapshot: &Arc<Snapshot>, page: &Page) -> Result<(), Unrendered> {
-    let request = nobodys_request(&page.path, snapshot);
-    let target = Target::parse(&page.path)?;
-    let now = gateway.clock.now();
-    // Where rules lead is for visitors; what they make of the request the handler is to see here too.
-    let request = Ruling::of(&request, &target, snapshot, now.wall).request;
-    let Admission::Cached(selected) =
-        admit(&request, &target, snapshot.addressee(target.matched_path(), None), snapshot, now.wall)
-    else {
-        return Err(Unrendered::NotCached);
-    };
-    if !Arc::ptr_eq(selected.route, &page.route) {
-        return Err(Unrendered::OtherRoute(selected.route.pattern.clone()));
-    }
-    let mut key = Vec::with_capacity(256);
-    selected.key(request.scheme, snapshot).write(&mut key);
-    let asked = Asked { key: &key, request: &selected.fields, policy: selected.policy, demands: &selected.demands };
-    let waiter = match gateway.cache.lookup(&asked, now) {
-        // A refresh is for those who ask to begin.
-        Lookup::Hit { .. } | Lookup::Stale { .. } => return Ok(()),
-        Lookup::Collapsed { waiter, .. } => waiter,
-        Lookup::Miss { fill, .. } => {
-            let waiter = fill.waiter();
-            fetch::start(gateway, snapshot, fill, &selected, &request, Errand::Ahead);
-            waiter
+/// What a page belongs to.
+#[derive(Clone, Copy, Debug)]
+pub enum Led<'a> {
+    /// A route, wherever rules would lead a visitor.
+    ToRoute(&'a Arc<Route>),
+    /// What visitors who ask for it are led to.
+    ByRules,
+}
+
+/// What becomes of a stored response that is stale.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum WhenStale {
+    /// It will do: the next visitor has it refreshed.
+    Left,
+    /// It is refreshed, and waited for.
+    Refreshed,
+}
+
+/// What came of a page.
+#[derive(Debug)]
+pub struct Rendering {
+    /// The route that it belongs to, as far as that was found out.
+    pub route: Option<Arc<Route>>,
+    /// Whether it is there.
+    pub result: Result<Found, Unrendered>,
+}
+
+/// How a page came to be there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Found {
+    /// It was there already, or somebody refreshes it at this moment.
+    There,
+    /// It was fetched.
+    Rendered,
+}
+
+/// How often a page is looked up whose fill was given up.
+const MOST_LOOKS: usize = 3;
+
+/// Sees to it that a page is there. What failed is not tried again.
+pub async fn render(gateway: &Arc<Gateway>, snapshot: &Arc<Snapshot>, page: &Page<'_>) -> Rendering {
+    let mut route = None;
+    let result = admitted(gateway, snapshot, page, &mut route).await;
+    Rendering { route, result }
+}
+
+/// Finds out what the page is, and sees to it where it is one that is kept.
+async fn admitted(
+    gateway: &Arc<Gateway>,
+    snapshot: &Arc<Snapshot>,
+    page: &Page<'_>,
+    found: &mut Option<Arc<Route>>,
+) -> Result<Found, Unrendered> {
+    let request = nobodys_request(page, snapshot);
+    let target = Target::parse(page.target)?;
+    let now = gateway.clock.now().wall;
+    let ruling = Ruling::of(&request, &target, snapshot, now);
+    let (reached, upstream) = match page.led {
+        // Where rules lead is for visitors; what they make of the request the handler is to see here too.
+        Led::ToRoute(_) => (None, None),
+        Led::ByRules => {
+            if let Some((notice, what)) = &ruling.end {
+                return Err(Unrendered::answered(notice, *what));
+            }
+            (ruling.target.as_deref().map(Target::parse).transpose()?, ruling.upstream)
         }
-        Lookup::Pass(reason) => return Err(Unrendered::NotKept(reason)),
     };
-    wait(waiter).await?;
-    gateway.cache.glance(&asked, gateway.clock.now()).map(drop).map_err(|_| Unrendered::TooLong)
+    let target = reached.as_ref().unwrap_or(&target);
+    let addressee = snapshot.addressee(target.matched_path(), upstream);
+    *found = addressee.route().map(Arc::clone);
+    let selected = match admit(&ruling.request, target, addressee, snapshot, now) {
+        Admission::Cached(selected) => selected,
+        Admission::Pass(_) => return Err(Unrendered::NotCached),
+        Admission::Answer(notice, what) => return Err(Unrendered::answered(&notice, what)),
+    };
+    match (page.led, &selected.route.kind) {
+        (Led::ToRoute(route), _) if !Arc::ptr_eq(selected.route, route) => {
+            return Err(Unrendered::OtherRoute(selected.route.pattern.clone()));
+        }
+        // What the handler decides about is asked for by those who want it, as they want it.
+        (_, RouteKind::Origin(_) | RouteKind::Dynamic) => return Err(Unrendered::NotCached),
+        (_, RouteKind::Window(..)) => {}
+    }
+    Seeking { gateway, snapshot, page, selected: &selected, request: &ruling.request }.see_to_it().await
+}
+
+/// A page that may be kept.
+struct Seeking<'a> {
+    gateway: &'a Arc<Gateway>,
+    snapshot: &'a Arc<Snapshot>,
+    page: &'a Page<'a>,
+    selected: &'a Selected<'a>,
+    request: &'a Request,
+}
+
+impl Seeking<'_> {
+    async fn see_to_it(&self) -> Result<Found, Unrendered> {
+        let Seeking { gateway, selected, .. } = self;
+        let mut key = Vec::with_capacity(256);
+        selected.key(self.request.scheme, self.snapshot).write(&mut key);
+        let asked = Asked { key: &key, request: &selected.fields, policy: selected.policy, demands: &selected.demands };
+        if let Some(pace) = self.page.pace
+            && !self.is_there(&asked)
+        {
+            // Waited for before anything is begun: others shall not wait for whoever waits here.
+            pace.turn().await;
+        }
+        let mut looks = 1;
+        loop {
+            let waiter = match gateway.cache.lookup(&asked, gateway.clock.now()) {
+                Lookup::Hit { response, .. } => return successful(response.head().status, Found::There),
+                Lookup::Stale { response, reason, refresh, .. } => match (self.page.stale, refresh, reason) {
+                    (WhenStale::Refreshed, Some(fill), _) => self.refresh(fill).await?,
+                    (WhenStale::Refreshed, None, StaleReason::Error) => return Err(Unrendered::BackingOff),
+                    (
+                        WhenStale::Refreshed,
+                        None,
+                        StaleReason::Revalidating | StaleReason::Asked | StaleReason::Invalidated,
+                    )
+                    | (WhenStale::Left, _, _) => return successful(response.head().status, Found::There),
+                },
+                Lookup::Collapsed { waiter, .. } => waiter,
+                Lookup::Miss { fill, .. } => {
+                    let waiter = fill.waiter();
+                    fetch::start(gateway, self.snapshot, fill, selected, self.request, Errand::Ahead);
+                    waiter
+                }
+                Lookup::Pass(reason) => return Err(Unrendered::NotKept(reason)),
+            };
+            match wait(waiter).await {
+                Err(Unrendered::Failed(Failure::Abandoned)) if looks < MOST_LOOKS => looks += 1,
+                Err(problem) => return Err(problem),
+                Ok(()) => break,
+            }
+        }
+        let kept = gateway.cache.glance(&asked, gateway.clock.now());
+        kept.map(|_| Found::Rendered).map_err(|_| Unrendered::TooLong)
+    }
+
+    /// Whether nothing is to be fetched.
+    fn is_there(&self, asked: &Asked<'_>) -> bool {
+        let glance = self.gateway.cache.glance(asked, self.gateway.clock.now());
+        glance.is_ok_and(|glance| glance.staleness.is_ok() || self.page.stale == WhenStale::Left)
+    }
+
+    /// Refreshes what is stale, once there is a place among the refreshes of its upstream.
+    async fn refresh(&self, fill: Fill<Failure>) -> Result<Waiter<Failure>, Unrendered> {
+        let waiter = fill.waiter();
+        let place = Arc::clone(&self.selected.route.upstream.refreshes).acquire_owned().await;
+        let place = place.map_err(|_| Unrendered::Failed(Failure::Crowded))?;
+        fetch::start(self.gateway, self.snapshot, fill, self.selected, self.request, Errand::Refresh(place));
+        Ok(waiter)
+    }
+}
+
+/// A page is there when it is one: an error or a redirect that is kept for a while is not what is meant.
+fn successful(status: StatusCode, found: Found) -> Result<Found, Unrendered> {
+    if status.is_success() { Ok(found) } else { Err(Unrendered::Status(status)) }
 }
 
 /// Waits for a page until it is whole.
@@ -67,24 +203,25 @@ async fn wait(mut waiter: Waiter<Failure>) -> Result<(), Unrendered> {
             Awaited::Interim(_) => continue,
             Awaited::Streaming(streaming, mut reader) => {
                 while reader.next().await.map_err(|_| Unrendered::Cut)?.is_some() {}
-                let status = streaming.head().status;
-                if status.is_success() { Ok(()) } else { Err(Unrendered::Status(status)) }
+                successful(streaming.head().status, Found::Rendered).map(drop)
             }
-            Awaited::Renewed(..) => Ok(()),
+            Awaited::Renewed(response, _) => successful(response.head().status, Found::Rendered).map(drop),
             Awaited::Declined(reason) => Err(Unrendered::NotKept(reason)),
             Awaited::Failed(failure) => Err(Unrendered::Failed(failure)),
             Awaited::Crowded => Err(Unrendered::Failed(Failure::Crowded)),
-            Awaited::Abandoned | Awaited::Unrelated | Awaited::Alone(..) => Err(Unrendered::Failed(Failure::Abandoned)),
+            Awaited::Abandoned | Awaited::Unrelated | Awaited::Outdated | Awaited::Alone(..) => {
+                Err(Unrendered::Failed(Failure::Abandoned))
+            }
         };
     }
 }
 
-/// A request that nobody sends, for the first of the sites.
-fn nobodys_request(path: &str, snapshot: &Snapshot) -> Request {
+/// A request that nobody sends. Sites are known by plain HTTP, as the listeners speak it.
+fn nobodys_request(page: &Page<'_>, snapshot: &Snapshot) -> Request {
     Request {
         method: Method::GET,
-        target: path.to_owned(),
-        authority: snapshot.hosts.first().cloned(),
+        target: page.target.to_owned(),
+        authority: page.site.map(str::to_owned).or_else(|| snapshot.hosts.first().cloned()),
         headers: HeaderMap::new(),
         body: BodyPresence::None,
         keep_alive: false,
@@ -103,6 +240,12 @@ pub enum Unrendered {
     /// Nothing is kept of it.
     #[error("a request for it is not answered from the cache")]
     NotCached,
+    /// The gateway itself answers whoever asks for it.
+    #[error("the gateway answers with {0}: {1}")]
+    Answered(StatusCode, String),
+    /// It has another name, to which visitors are redirected.
+    #[error("its one name is {0}")]
+    OtherName(String),
     /// A visitor who asks for it is answered by the route of this pattern.
     #[error("it belongs to the route {0}")]
     OtherRoute(String),
@@ -112,6 +255,9 @@ pub enum Unrendered {
     /// It is longer than what is kept.
     #[error("the answer is not kept (too-large)")]
     TooLong,
+    /// It is stale, and its handler failed a moment ago.
+    #[error("it is stale, and the handler that failed a moment ago is not asked again yet")]
+    BackingOff,
     /// The connection ended before it was whole.
     #[error("the answer broke off")]
     Cut,
@@ -121,4 +267,30 @@ pub enum Unrendered {
     /// There is no answer.
     #[error("{}", .0.explanation())]
     Failed(Failure),
+}
+
+impl Unrendered {
+    /// What an answer of the gateway's own means for a page.
+    fn answered(notice: &Notice, what: Answered) -> Unrendered {
+        match what {
+            Answered::Redirected => {
+                let location =
+                    notice.fields.get(&LOCATION).map(|location| String::from_utf8_lossy(location.as_bytes()));
+                Unrendered::OtherName(location.map(Cow::into_owned).unwrap_or_default())
+            }
+            // The operator's own word on it: there is nothing to be kept.
+            Answered::RuleRedirect | Answered::RuleRespond | Answered::Options | Answered::Preflight => {
+                Unrendered::NotCached
+            }
+            Answered::Refused
+            | Answered::Misdirected
+            | Answered::NotFound
+            | Answered::UnknownParams
+            | Answered::ParamsNotListed
+            | Answered::MethodNotAllowed
+            | Answered::NotCached
+            | Answered::RuleFailed
+            | Answered::ForeignOrigin => Unrendered::Answered(notice.status, notice.explanation().unwrap_or_default()),
+        }
+    }
 }

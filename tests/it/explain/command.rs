@@ -113,7 +113,11 @@ async fn the_running_gateway_tells_what_is_stored() {
     assert!(tags.contains(&"one".into()) && tags.contains(&"two".into()), "{object}");
     until("it is stale", async || tell(&["/p"]).contains("\ncache     stale for ")).await;
     let told = tell(&["/p"]);
-    assert!(told.contains(": 200 OK, ") && told.contains(" old, 4 bytes\n          served 0 times from memory\n          tags "), "{told}");
+    assert!(
+        told.contains(": 200 OK, ")
+            && told.contains(" old, 4 bytes\n          served 0 times from memory\n          tags "),
+        "{told}"
+    );
     assert!(told.contains("decision  STALE: answered from memory while it is refreshed\n"), "{told}");
     assert_eq!(origin.count("/*"), 1, "looking refreshes nothing");
     assert_eq!(get(gateway.address(), "/p").await.x_cache(), "STALE");
