@@ -30,7 +30,7 @@ use crate::{
     Regime, ResponseHead, SOON, Sharing, StaleReason, Tags, Use, Variance, Variant,
 };
 pub use forgetting::{LabelFigures, Unswept};
-pub use listing::{Entries, Entry, Held, Holding, MAX_ENTRIES};
+pub use listing::{Entries, Entry, Held, Holding, Hot, MAX_ENTRIES};
 
 /// The cache: pages in memory and the fills in flight. `F` is how a fill fails, in the words of whoever fetches.
 #[derive(Debug)]

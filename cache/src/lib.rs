@@ -49,7 +49,8 @@ mod word;
 
 pub use body::{BodyReader, Cut, GrowingBody, Room};
 pub use cache::{
-    Asked, Cache, Entries, Entry, Glance, Held, Holding, LabelFigures, Lookup, MAX_ENTRIES, Missing, PartTerms, Unswept,
+    Asked, Cache, Entries, Entry, Glance, Held, Holding, Hot, LabelFigures, Lookup, MAX_ENTRIES, Missing, PartTerms,
+    Unswept,
 };
 pub use coding::{Coding, may_be_coded, preferred};
 pub use conditional::not_modified;

@@ -14,6 +14,7 @@ use crate::clock::Clock;
 use crate::config::CacheSettings;
 use crate::failure::Failure;
 use crate::metrics::Metrics;
+use crate::refresh::MAX_REFRESHES;
 use crate::snapshot::Snapshot;
 
 /// What every connection and every fetch shares.
@@ -32,6 +33,8 @@ pub struct Gateway {
     pub connector: Connector,
     /// Turns at coding stored bodies.
     pub coders: Arc<Semaphore>,
+    /// Places for invalidations whose pages are fetched again.
+    pub refreshing: Arc<Semaphore>,
 }
 
 impl Gateway {
@@ -53,6 +56,7 @@ impl Gateway {
             connector: Connector::new(Some(ConnectorOptions::from_server_conf(framework))),
             // A core that codes is a core that does not serve: at most half of them do.
             coders: Arc::new(Semaphore::new(framework.threads.div_ceil(2))),
+            refreshing: Arc::new(Semaphore::new(MAX_REFRESHES)),
         })
     }
 }

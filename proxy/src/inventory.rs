@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use crate::gateway::Gateway;
-use crate::snapshot::{RouteKind, Snapshot};
+use crate::snapshot::{Addressee, RouteKind, Snapshot};
 use crate::target::Target;
 
 /// How many entries are told when nobody says how many.
@@ -196,7 +196,9 @@ pub fn entry(gateway: &Gateway, snapshot: &Snapshot, key: &[u8], now: Moment) ->
 fn told(gateway: &Gateway, snapshot: &Snapshot, entry: &Entry, now: Moment) -> Option<EntryTold> {
     // Every key was written by the gateway.
     let KeyParts { regime, site, path, query, cookies, form } = KeyParts::read(entry.key.as_bytes())?;
-    let route = Target::parse(path).ok().and_then(|target| snapshot.route_at(target.matched_path(), site.upstream));
+    let target = Target::parse(path).ok();
+    let addressee = target.as_ref().and_then(|target| snapshot.addressee_at(target.matched_path(), site.upstream));
+    let route = addressee.as_ref().and_then(Addressee::route);
     let policy = route.and_then(|route| match &route.kind {
         RouteKind::Dynamic => None,
         RouteKind::Window(policy, _) | RouteKind::Origin(policy) => Some(policy),

@@ -39,6 +39,7 @@ pub mod pass;
 pub mod passage;
 pub mod phase;
 pub mod prerender;
+pub mod refresh;
 pub mod regular_file;
 pub mod render;
 pub mod request;

@@ -77,6 +77,26 @@ impl Prerendering {
     }
 }
 
+/// What came of fetching again what was popular when it was invalidated.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Refreshing {
+    /// It is fresh again.
+    Refreshed,
+    /// The handler failed, or its answer is not kept.
+    Failed,
+}
+
+impl Refreshing {
+    const ALL: [Refreshing; 2] = [Refreshing::Refreshed, Refreshing::Failed];
+
+    fn as_str(self) -> &'static str {
+        match self {
+            Refreshing::Refreshed => "refreshed",
+            Refreshing::Failed => "failed",
+        }
+    }
+}
+
 /// How a request to a handler ended, as far as its head.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum UpstreamResult {
@@ -114,6 +134,7 @@ pub struct Metrics {
     revalidations: IntCounterVec,
     revalidation_duration: HistogramVec,
     prerendered: IntCounterVec,
+    refreshed: IntCounterVec,
     coalesced: IntCounterVec,
     uncacheable: IntCounterVec,
     stale_served: IntCounterVec,
@@ -172,6 +193,11 @@ impl Metrics {
                 "evergate_prerendered_total",
                 "Pages that were to be rendered before anybody asks, by what came of it.",
                 &["route", "result"],
+            )?,
+            refreshed: families.counters(
+                "evergate_refreshed_total",
+                "Popular pages that were fetched again because they were invalidated, by what came of it.",
+                &["result"],
             )?,
             coalesced: families.counters(
                 "evergate_coalesced_requests_total",
@@ -242,6 +268,9 @@ impl Metrics {
             }
             self.upstream_duration.with_label_values(&[upstream]);
         }
+        for result in Refreshing::ALL {
+            self.refreshed.with_label_values(&[result.as_str()]);
+        }
         for cause in EvictionCause::ALL {
             self.evictions.with_label_values(&[cause.as_str()]);
         }
@@ -293,6 +322,11 @@ impl Metrics {
     /// Counts a page that was to be rendered before anybody asks.
     pub fn prerendered(&self, route: &str, result: Prerendering) {
         self.prerendered.with_label_values(&[route, result.as_str()]).inc();
+    }
+
+    /// Counts a popular page that was to be fetched again because it was invalidated.
+    pub fn refreshed(&self, result: Refreshing) {
+        self.refreshed.with_label_values(&[result.as_str()]).inc();
     }
 
     /// Everything in the text format of Prometheus. `store` and `labels` are the cache's figures at this moment.

@@ -38,6 +38,13 @@ impl PageForm {
             PAGE_FIELDS.iter().cloned().zip(values).filter_map(|(name, value)| Some((name, value?))).collect();
         (!fields.is_empty()).then_some(PageForm { fields, key })
     }
+
+    /// The fields of which a form's key was made.
+    pub fn fields_of(key: &[u8]) -> impl Iterator<Item = (HeaderName, HeaderValue)> {
+        let said = |value: &[u8]| HeaderValue::from_bytes(value).ok().filter(|value| !value.is_empty());
+        let values = key.split(|byte| *byte == b'\n').map(said);
+        PAGE_FIELDS.iter().cloned().zip(values.collect::<Vec<_>>()).filter_map(|(name, value)| Some((name, value?)))
+    }
 }
 
 #[cfg(test)]

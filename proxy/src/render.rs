@@ -1,13 +1,16 @@
-//! One page, fetched before anybody asks for it: for prerendering and for warming up.
+//! One page, fetched before anybody asks for it: for prerendering, for warming up, and for what was popular when
+//! it was invalidated.
 //!
 //! It takes the way of every other (`ruling`, `admission`, the look-up, `fetch`), and whoever has it fetched waits for it.
 
 use std::borrow::Cow;
 use std::sync::Arc;
 
-use evergate_cache::{Asked, Awaited, DeclineReason, Fill, Lookup, Scheme, StaleReason, Waiter};
-use http::header::LOCATION;
-use http::{HeaderMap, Method, StatusCode};
+use evergate_cache::{
+    Asked, Awaited, CacheKey, DeclineReason, Fill, KeyParts, Lookup, Scheme, StaleReason, Variant, Waiter,
+};
+use http::header::{COOKIE, LOCATION};
+use http::{HeaderMap, HeaderValue, Method, StatusCode};
 
 use crate::admission::{Admission, Selected, admit};
 use crate::failure::Failure;
@@ -15,6 +18,7 @@ use crate::fetch::{self, Errand};
 use crate::gateway::Gateway;
 use crate::outcome::Answered;
 use crate::pace::Pace;
+use crate::page_form::PageForm;
 use crate::request::{BodyPresence, Protocol, Request};
 use crate::respond::Notice;
 use crate::ruling::Ruling;
@@ -82,6 +86,50 @@ pub async fn render(gateway: &Arc<Gateway>, snapshot: &Arc<Snapshot>, page: &Pag
     Rendering { route, result }
 }
 
+/// Fetches again what is stored under a key for a variant, unless it is fresh: as it was asked for, past the rules, which have
+/// had their say. Only what a window of the operator's keeps: elsewhere the handler saw the whole request of whoever asked.
+///
+/// # Errors
+///
+/// Why it is not there.
+pub async fn again(
+    gateway: &Arc<Gateway>,
+    snapshot: &Arc<Snapshot>,
+    key: &CacheKey,
+    variant: &Variant,
+) -> Result<Found, Unrendered> {
+    let parts = KeyParts::read(key.as_bytes()).ok_or(Unrendered::NotCached)?;
+    let request = Request { scheme: parts.site.scheme, ..request_of(&parts, variant, snapshot) };
+    let target = Target::parse(&request.target)?;
+    let addressee = snapshot.addressee_at(target.matched_path(), parts.site.upstream);
+    let addressee = addressee.ok_or(Unrendered::NotCached)?;
+    let selected = match admit(&request, &target, addressee, snapshot, gateway.clock.now().wall) {
+        Admission::Cached(selected) if matches!(selected.route.kind, RouteKind::Window(..)) => selected,
+        Admission::Cached(_) | Admission::Pass(_) => return Err(Unrendered::NotCached),
+        Admission::Answer(notice, what) => return Err(Unrendered::answered(&notice, what)),
+    };
+    if selected.key(request.scheme, snapshot).key() != *key {
+        // Under this configuration nobody is answered with it any more.
+        return Err(Unrendered::NotCached);
+    }
+    let led = Led::ToRoute(selected.route);
+    let page = Page { target: &request.target, site: None, led, stale: WhenStale::Refreshed, pace: None };
+    Seeking { gateway, snapshot, page: &page, selected: &selected, request: &request }.see_to_it().await
+}
+
+/// The request that asks for a variant of a page, as far as the handler got to see it.
+fn request_of(parts: &KeyParts<'_>, variant: &Variant, snapshot: &Snapshot) -> Request {
+    let query = parts.query.map(|query| format!("?{query}")).unwrap_or_default();
+    let mut request = nobodys_request(&format!("{}{query}", parts.path), parts.site.host, snapshot);
+    let cookies = parts.cookies.and_then(|cookies| HeaderValue::from_bytes(cookies).ok());
+    request.headers.extend(cookies.map(|cookies| (COOKIE, cookies)));
+    request.headers.extend(parts.form.into_iter().flat_map(PageForm::fields_of));
+    let fields =
+        variant.fields().filter_map(|(name, value)| Some((name.clone(), HeaderValue::from_bytes(value?).ok()?)));
+    request.headers.extend(fields);
+    request
+}
+
 /// Finds out what the page is, and sees to it where it is one that is kept.
 async fn admitted(
     gateway: &Arc<Gateway>,
@@ -89,7 +137,7 @@ async fn admitted(
     page: &Page<'_>,
     found: &mut Option<Arc<Route>>,
 ) -> Result<Found, Unrendered> {
-    let request = nobodys_request(page, snapshot);
+    let request = nobodys_request(page.target, page.site, snapshot);
     let target = Target::parse(page.target)?;
     let now = gateway.clock.now().wall;
     let ruling = Ruling::of(&request, &target, snapshot, now);
@@ -217,11 +265,11 @@ async fn wait(mut waiter: Waiter<Failure>) -> Result<(), Unrendered> {
 }
 
 /// A request that nobody sends. Sites are known by plain HTTP, as the listeners speak it.
-fn nobodys_request(page: &Page<'_>, snapshot: &Snapshot) -> Request {
+pub(crate) fn nobodys_request(target: &str, site: Option<&str>, snapshot: &Snapshot) -> Request {
     Request {
         method: Method::GET,
-        target: page.target.to_owned(),
-        authority: page.site.map(str::to_owned).or_else(|| snapshot.hosts.first().cloned()),
+        target: target.to_owned(),
+        authority: site.map(str::to_owned).or_else(|| snapshot.hosts.first().cloned()),
         headers: HeaderMap::new(),
         body: BodyPresence::None,
         keep_alive: false,
@@ -271,7 +319,7 @@ pub enum Unrendered {
 
 impl Unrendered {
     /// What an answer of the gateway's own means for a page.
-    fn answered(notice: &Notice, what: Answered) -> Unrendered {
+    pub(crate) fn answered(notice: &Notice, what: Answered) -> Unrendered {
         match what {
             Answered::Redirected => {
                 let location =

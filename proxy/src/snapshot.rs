@@ -202,12 +202,12 @@ impl Snapshot {
         Addressee { matched, named: named.map(|named| &named.upstream) }
     }
 
-    /// The route under whose name what an upstream has answered at a path is kept.
-    pub fn route_at(&self, path: &str, upstream: &str) -> Option<&Arc<Route>> {
-        let matched = self.table.find(path)?;
-        let elsewhere = self.elsewhere.iter().flatten().map(|elsewhere| &elsewhere.routes);
-        let mut routes = [&self.routes].into_iter().chain(elsewhere).filter_map(|routes| routes.get(matched.route));
-        routes.find(|route| route.upstream.name == upstream)
+    /// Who answers what an upstream of this name answers under a path; none where no route leads there.
+    pub fn addressee_at<'a>(&'a self, path: &'a str, upstream: &str) -> Option<Addressee<'a>> {
+        let others = self.elsewhere.iter().enumerate().filter(|(_, named)| named.is_some());
+        let ways = std::iter::once(None).chain(others.map(|(place, _)| Some(UpstreamId(place))));
+        let mut addressees = ways.map(|named| self.addressee(path, named));
+        addressees.find(|addressee| addressee.route().is_some_and(|route| route.upstream.name == upstream))
     }
 
     /// An upstream that a rewrite names.

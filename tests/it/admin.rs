@@ -54,7 +54,7 @@ async fn health_readiness_and_metrics_are_there_from_the_start() {
 async fn everything_else_is_a_404_as_json() {
     let (_origin, gateway) = plain().await;
     for path in
-        ["/", "/metrics/", "/Metrics", "/healthz/x", "/cache", "/favicon.ico", "/%00", "//metrics", "/posts?a=1"]
+        ["/", "/metrics/", "/Metrics", "/healthz/x", "/cache/x", "/favicon.ico", "/%00", "//metrics", "/posts?a=1"]
     {
         is_error(&ask(&gateway, "GET", path).await, 404);
     }

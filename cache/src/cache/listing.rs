@@ -56,6 +56,15 @@ impl Held {
     }
 }
 
+/// Something popular.
+#[derive(Clone, Debug)]
+pub struct Hot {
+    /// Its key.
+    pub key: CacheKey,
+    /// Its variants, most recent first.
+    pub variants: Vec<Variant>,
+}
+
 /// What a look found.
 #[derive(Clone, Debug, Default)]
 pub struct Entries {
@@ -69,23 +78,30 @@ impl<F: Clone> Cache<F> {
     /// The most popular of the entries that all of `selections` fit, at most `limit` and [`MAX_ENTRIES`]. It looks at all that is
     /// stored; what is gone is left out.
     pub fn entries(&self, selections: &[Selection], limit: usize, now: Moment) -> Entries {
-        self.most_popular(limit, now, |page| {
+        let (best, matched) = self.most_popular(limit, |page| {
             let fits = |response: &StoredResponse| {
                 let selected = |selection| response.record().is_some_and(|record| selects(selection, record));
                 self.shared.validity(response, now) != Validity::Gone && selections.iter().all(selected)
             };
             page.stored().any(fits)
-        })
+        });
+        let entries = best.into_iter().map(|Candidate(_, key, page)| self.told(key, &page, now)).collect();
+        Entries { entries, matched }
     }
 
     /// The most popular of the entries that any of `selections` fits, gone or not, as far as they were not swept away (see
     /// [`Cache::unswept`]).
-    pub fn hottest(&self, selections: &[Selection], limit: usize, now: Moment) -> Vec<Entry> {
-        let found = self.most_popular(limit, now, |page| {
-            let mut records = page.stored().filter_map(StoredResponse::record);
-            records.any(|record| selections.iter().any(|selection| selects(selection, record)))
-        });
-        found.entries
+    pub fn hottest(&self, selections: &[Selection], limit: usize) -> Vec<Hot> {
+        let wanted = |response: &StoredResponse| {
+            let selected = |record| selections.iter().any(|selection| selects(selection, record));
+            response.record().is_some_and(selected)
+        };
+        let (best, _) = self.most_popular(limit, |page| page.stored().any(wanted));
+        let hot = |Candidate(_, key, page): Candidate| {
+            let wanted = page.contents().filter(|(_, content)| content.stored().is_some_and(wanted));
+            Hot { key, variants: wanted.map(|(variant, _)| variant.clone()).collect() }
+        };
+        best.into_iter().map(hot).collect()
     }
 
     /// What is stored of one key; what is gone is left out.
@@ -99,7 +115,8 @@ impl<F: Clone> Cache<F> {
         policy.freshness(response, self.shared.validity(response, now), now)
     }
 
-    fn most_popular(&self, limit: usize, now: Moment, wanted: impl Fn(&Page) -> bool) -> Entries {
+    /// The most popular pages that are wanted, most popular first, and how many there are in all.
+    fn most_popular(&self, limit: usize, wanted: impl Fn(&Page) -> bool) -> (Vec<Candidate>, usize) {
         let limit = limit.min(MAX_ENTRIES);
         let (mut matched, mut best) = (0, BinaryHeap::with_capacity(limit + 1));
         for (key, page) in self.shared.store.pages().filter(|(_, page)| wanted(page)) {
@@ -110,8 +127,7 @@ impl<F: Clone> Cache<F> {
                 best.pop();
             }
         }
-        let best = best.into_sorted_vec().into_iter();
-        Entries { entries: best.map(|Candidate(_, key, page)| self.told(key, &page, now)).collect(), matched }
+        (best.into_sorted_vec(), matched)
     }
 
     fn told(&self, key: CacheKey, page: &Page, now: Moment) -> Entry {
