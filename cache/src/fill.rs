@@ -44,13 +44,14 @@ struct Hold<F: Clone> {
 }
 
 impl<F: Clone> Hold<F> {
-    /// Changes the page and lets go, in one step under the lock of the key; then tells those who wait.
-    fn release(&mut self, content: Option<Content>, news: Option<Progress<F>>) {
+    /// Changes the page and lets go, in one step under the lock of the key; then tells those who wait. What is gone at the
+    /// moment that comes with the content replaces nothing: another fill may have brought something newer.
+    fn release(&mut self, content: Option<(Content, Moment)>, news: Option<Progress<F>>) {
         let mut shard = self.shared.flights.lock(self.key.as_bytes());
         let changed = content.is_some();
-        // An invalidation beats every fill that began before it. What it makes stale or gone later is judged at each look-up.
-        let is_current = shard.holds(&self.key, &self.flight) && !self.shared.generations.lost(self.flight.began());
-        if let Some(content) = content.filter(|_| is_current) {
+        // An invalidation beats every fill that began before it. What it makes stale, or gone later, is judged at each look-up.
+        let is_current = |now| shard.holds(&self.key, &self.flight) && !self.flight.is_outdated(now);
+        if let Some((content, _)) = content.filter(|(_, now)| is_current(*now)) {
             let content = self.with_codings(content);
             self.inherit_hits(&content);
             self.shared.store.put(&self.key, Slot { variant: self.variant.clone(), content });
@@ -106,6 +107,7 @@ impl<F: Clone> Hold<F> {
         }
         let shard = self.shared.flights.lock(self.key.as_bytes());
         if shard.holds(&self.key, &self.flight)
+            && !self.flight.is_outdated(now)
             && let Some(page) = self.shared.store.get(self.key.as_bytes())
             && let Some(Content::Stored(_, trouble)) = page.find(&self.variant)
         {
@@ -121,7 +123,7 @@ impl<F: Clone> Hold<F> {
     }
 
     fn mark_declined(&mut self, reason: DeclineReason, now: Moment, news: Option<Progress<F>>) {
-        self.release(Some(Content::Declined(reason, now.monotonic + HIT_FOR_MISS_LIFE)), news);
+        self.release(Some((Content::Declined(reason, now.monotonic + HIT_FOR_MISS_LIFE), now)), news);
     }
 }
 
@@ -314,7 +316,7 @@ impl<F: Clone> Fill<F> {
         let renewed = Arc::new(renewed.with(initial_age, terms.kept(record)));
         let content = Content::Stored(Arc::clone(&renewed), Arc::new(Trouble::default()));
         let variant = self.hold.variant.clone();
-        self.hold.release(Some(content), Some(Progress::Renewed(Arc::clone(&renewed), variant, sharing)));
+        self.hold.release(Some((content, received)), Some(Progress::Renewed(Arc::clone(&renewed), variant, sharing)));
         Some(renewed)
     }
 
@@ -417,7 +419,8 @@ impl<F: Clone> Filling<F> {
         let etag = self.digest.take().and_then(|digest| entity_tag(&digest.finalize()));
         let stored = StoredResponse::new(self.head(), body.clone(), self.streaming.received(), etag)
             .with(self.streaming.initial_age(), std::mem::take(&mut self.kept));
-        self.hold.release(Some(Content::Stored(Arc::new(stored), Arc::new(Trouble::default()))), None);
+        let content = Content::Stored(Arc::new(stored), Arc::new(Trouble::default()));
+        self.hold.release(Some((content, now)), None);
         self.streaming.body().finish(Some(body));
         self.announce();
         // Last of all: until here a panic cuts the readers.

@@ -86,12 +86,12 @@ fn promise_4_groups_are_forgotten_together() {
         (3, Fail(FailureKind::Unreachable)),
         (3, Ask(PAGE, PLAIN, "miss invalidated")),
     ]);
-    // A fill that began before lands as what is of no use, and so does a confirmation.
+    // What a fill that began before brings is not kept, and nor is a confirmation.
     play(&[
         (0, Ask(PAGE, PLAIN, "miss uri")),
         (0, ForgetGroups("\"x\"")),
         (1, Answer(200, &[MINUTE, TAGGED, IN_X], "one")),
-        (1, Ask(PAGE, PLAIN, "miss invalidated")),
+        (1, Ask(PAGE, PLAIN, "miss uri")),
         (2, Answer(200, &[MINUTE, TAGGED, IN_X], "two")),
         (2, Ask(PAGE, PLAIN, "hit two ttl=60")),
         (62, Ask(PAGE, PLAIN, "miss stale old=two")),
@@ -104,7 +104,7 @@ fn promise_4_groups_are_forgotten_together() {
         (0, Begin(&[MINUTE, IN_X], "on")),
         (0, ForgetGroups("\"x\"")),
         (1, Finish("e")),
-        (1, Ask(PAGE, PLAIN, "miss invalidated")),
+        (1, Ask(PAGE, PLAIN, "miss uri")),
     ]);
     // Who comes after the invalidation does not wait for what began before it; nor does who waited when its groups come.
     play(&[
@@ -116,7 +116,7 @@ fn promise_4_groups_are_forgotten_together() {
         (1, Ask(PAGE, PLAIN, "miss uri")),
         (1, Ask(PAGE, PLAIN, "collapsed uri")),
         (2, Finish("e")),
-        (2, Ask(PAGE, PLAIN, "collapsed invalidated")),
+        (2, Ask(PAGE, PLAIN, "collapsed uri")),
         (3, Answer(200, &[MINUTE, IN_X], "two")),
         (3, Told(&["streams two.", "streams two.", "streams two."])),
         (3, Ask(PAGE, PLAIN, "hit two ttl=60")),
