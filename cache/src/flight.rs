@@ -375,7 +375,13 @@ pub(crate) struct Flights<F> {
 }
 
 #[derive(Debug)]
-pub(crate) struct Shard<F>(HashMap<CacheKey, Vec<InFlight<F>>>);
+pub(crate) struct Shard<F> {
+    /// Those that count.
+    counting: HashMap<CacheKey, Vec<InFlight<F>>>,
+    /// Those that are under way although an invalidation of their key ended their count. Who waits for them may have come after
+    /// an invalidation of labels that only their answer names, so these are still held for them.
+    ended: Vec<Arc<Flight<F>>>,
+}
 
 type InFlight<F> = (Variant, Arc<Flight<F>>);
 
@@ -383,7 +389,7 @@ impl<F: Clone> Flights<F> {
     const SHARDS: usize = 64;
 
     pub(crate) fn new() -> Flights<F> {
-        let shards = (0..Self::SHARDS).map(|_| Mutex::new(Shard(HashMap::new()))).collect();
+        let shards = (0..Self::SHARDS).map(|_| Mutex::default()).collect();
         Flights { shards, hasher: std::hash::RandomState::new() }
     }
 
@@ -399,41 +405,50 @@ impl<F: Clone> Flights<F> {
     pub(crate) fn oldest(&self) -> Option<Mark> {
         let of_shard = |shard: &Mutex<Shard<F>>| {
             let shard = shard.lock().unwrap_or_else(PoisonError::into_inner);
-            shard.0.values().flatten().map(|(_, flight)| flight.began()).min()
+            shard.flights().map(|flight| flight.began()).min()
         };
         self.shards.iter().filter_map(of_shard).min()
     }
 
     /// Number of fills in flight.
     pub(crate) fn len(&self) -> usize {
-        self.shards
-            .iter()
-            .map(|shard| shard.lock().unwrap_or_else(PoisonError::into_inner).0.values().map(Vec::len).sum::<usize>())
-            .sum()
+        let of_shard = |shard: &Mutex<Shard<F>>| shard.lock().unwrap_or_else(PoisonError::into_inner).flights().count();
+        self.shards.iter().map(of_shard).sum()
+    }
+}
+
+impl<F> Default for Shard<F> {
+    fn default() -> Self {
+        Shard { counting: HashMap::new(), ended: Vec::new() }
     }
 }
 
 impl<F: Clone> Shard<F> {
+    fn flights(&self) -> impl Iterator<Item = &Arc<Flight<F>>> {
+        self.counting.values().flatten().map(|(_, flight)| flight).chain(&self.ended)
+    }
+
     /// The flight whose variant `request` asks for, as far as it is known yet.
     pub(crate) fn find(&self, key: &[u8], request: &mut Selecting<'_>, now: Moment) -> Option<&Arc<Flight<F>>> {
-        let mut flights = self.0.get(key)?.iter();
+        let mut flights = self.counting.get(key)?.iter();
         flights.find(|(variant, flight)| request.selects(variant) && !flight.is_outdated(now)).map(|(_, flight)| flight)
     }
 
     /// The fields in which the responses differ that are being filled for this key.
     pub(crate) fn variance(&self, key: &[u8]) -> Option<&Variance> {
-        self.0.get(key)?.last().map(|(variant, _)| variant.variance())
+        self.counting.get(key)?.last().map(|(variant, _)| variant.variance())
     }
 
     pub(crate) fn begin(&mut self, key: CacheKey, variant: Variant, generations: &Arc<Generations>) -> Arc<Flight<F>> {
         let flight = Flight::new(generations, generations.begin(address(key.as_bytes())));
-        self.0.entry(key).or_default().push((variant, Arc::clone(&flight)));
+        self.counting.entry(key).or_default().push((variant, Arc::clone(&flight)));
         flight
     }
 
     /// The response has begun, and shows whom it is for.
     pub(crate) fn specify(&mut self, key: &CacheKey, flight: &Arc<Flight<F>>, variant: &Variant) {
-        let known = self.0.get_mut(key).and_then(|flights| flights.iter_mut().find(|(_, f)| Arc::ptr_eq(f, flight)));
+        let known =
+            self.counting.get_mut(key).and_then(|flights| flights.iter_mut().find(|(_, f)| Arc::ptr_eq(f, flight)));
         if let Some((known, _)) = known {
             *known = variant.clone();
         }
@@ -441,20 +456,22 @@ impl<F: Clone> Shard<F> {
 
     /// Whether a flight still counts: an invalidation ends all of its key.
     pub(crate) fn holds(&self, key: &CacheKey, flight: &Arc<Flight<F>>) -> bool {
-        self.0.get(key).is_some_and(|flights| flights.iter().any(|(_, other)| Arc::ptr_eq(other, flight)))
+        self.counting.get(key).is_some_and(|flights| flights.iter().any(|(_, other)| Arc::ptr_eq(other, flight)))
     }
 
     pub(crate) fn end(&mut self, key: &CacheKey, flight: &Arc<Flight<F>>) {
-        if let Some(flights) = self.0.get_mut(key) {
+        if let Some(flights) = self.counting.get_mut(key) {
             flights.retain(|(_, other)| !Arc::ptr_eq(other, flight));
             if flights.is_empty() {
-                self.0.remove(key);
+                self.counting.remove(key);
             }
         }
+        self.ended.retain(|other| !Arc::ptr_eq(other, flight));
     }
 
     /// Ends the count of every flight of a key: what they bring is not kept.
     pub(crate) fn end_all(&mut self, key: &[u8]) {
-        self.0.remove(key);
+        let ended = self.counting.remove(key).unwrap_or_default();
+        self.ended.extend(ended.into_iter().map(|(_, flight)| flight));
     }
 }
