@@ -69,8 +69,8 @@ struct Order {
     held: VecDeque<(Mark, Held)>,
     /// When something is gone that is still in the store, in order.
     due: Vec<Duration>,
-    /// Whether what was due is being swept away.
-    sweeping: bool,
+    /// How many are sweeping away what was due.
+    sweeping: usize,
     /// When the marks that the last sweep left have run out.
     marks_until: Option<Duration>,
 }
@@ -182,8 +182,7 @@ impl Generations {
         marks.validity(record.began(), now)
     }
 
-    /// Forgets what is selected. `stored` is the number of all stored responses, `oldest` tells when the oldest fill in flight
-    /// began.
+    /// Forgets what is selected, and says how much of it was stored. `oldest` tells when the oldest fill in flight began.
     pub(crate) fn forget(
         &self,
         selections: &[Selection],
@@ -233,7 +232,7 @@ impl Generations {
         match selections {
             [Selection { what: What::Tag(_) | What::Path(_) | What::Everything, .. }] => {
                 // What is gone and not swept away yet is counted with the others.
-                let swept = !order.sweeping && order.due.first().is_none_or(|due| *due > now.monotonic);
+                let swept = order.sweeping == 0 && order.due.first().is_none_or(|due| *due > now.monotonic);
                 if swept { Count::Exact(of(labels)) } else { Count::AtMost(of(labels)) }
             }
             several => {
@@ -283,11 +282,13 @@ impl Generations {
         }
     }
 
-    /// Holds the labels for fills that began before and may bring them.
+    /// Holds the labels for fills that began before and may bring them: tags and groups, because the others are known, and held,
+    /// since a fill began.
     fn hold_for_fills(&self, order: &mut Order, labels: Vec<Held>, mark: Mark, oldest: Option<Mark>) {
         order.let_go(oldest);
         if oldest.is_some_and(|oldest| oldest < mark) {
-            order.held.extend(labels.into_iter().map(|held| (mark, held)));
+            let brought = labels.into_iter().filter(|held| held.label().is_said_by_answers());
+            order.held.extend(brought.map(|held| (mark, held)));
         }
         if order.held.len() > MAX_MARKS_IN_FLIGHT {
             // Told first, let go second: who misses a mark finds this.
@@ -333,21 +334,21 @@ impl Generations {
     pub(crate) fn sweep_begins(&self, now: Moment) {
         let mut order = self.order();
         order.due.retain(|due| *due > now.monotonic);
-        order.sweeping = true;
+        order.sweeping += 1;
         order.marks_until = order.marks_until.filter(|until| *until > now.monotonic);
     }
 
     /// The sweep leaves off before its end.
     pub(crate) fn sweep_breaks_off(&self, now: Moment) {
         let mut order = self.order();
-        order.sweeping = false;
+        order.sweeping -= 1;
         order.expect(Forgetting::Delete, now);
     }
 
     /// What was gone when the sweep began is swept away. The marks that it left tell of it until then.
     pub(crate) fn sweep_ends(&self, until: Option<Duration>) {
         let mut order = self.order();
-        order.sweeping = false;
+        order.sweeping -= 1;
         order.marks_until = order.marks_until.max(until);
     }
 
@@ -395,11 +396,16 @@ impl Order {
 pub(crate) fn selects(selection: &Selection, record: &Record) -> bool {
     let Selection { what, upstream } = selection;
     let here = |name: &[u8]| upstream.as_ref().is_none_or(|upstream| upstream.as_bytes() == name);
-    let (kind, is_meant): (Kind, Box<dyn Fn(&[u8]) -> bool>) = match what {
-        What::Tag(tag) => (Kind::Tag, Box::new(|own| own == tag.as_bytes())),
-        What::Path(path) => (Kind::Path, Box::new(|own| own == label::bare(path.as_bytes()))),
-        What::Prefix(start) => (Kind::Path, Box::new(|own| begins_with(own, start.as_bytes()))),
-        What::Everything => (Kind::Upstream, Box::new(|_| true)),
+    let kind = match what {
+        What::Tag(_) => Kind::Tag,
+        What::Path(_) | What::Prefix(_) => Kind::Path,
+        What::Everything => Kind::Upstream,
+    };
+    let is_meant = |own: &[u8]| match what {
+        What::Tag(tag) => own == tag.as_bytes(),
+        What::Path(path) => own == label::bare(path.as_bytes()),
+        What::Prefix(start) => begins_with(own, start.as_bytes()),
+        What::Everything => true,
     };
     record.labels().iter().filter_map(|label| label.split(kind)).any(|(upstream, own)| here(upstream) && is_meant(own))
 }

@@ -59,8 +59,8 @@ pub(crate) struct Label {
     marks: Mutex<Option<Box<Marks>>>,
 }
 
-/// What one more label takes beside its name, in bytes: itself, its counts, its place in the registry.
-const OVERHEAD: usize = size_of::<Label>() + 2 * size_of::<usize>() + 16;
+/// What one more label takes beside its name, in bytes: itself, its counts, its place in the registry, its marks once it has any.
+const OVERHEAD: usize = size_of::<Label>() + 2 * size_of::<usize>() + 16 + size_of::<Marks>();
 
 impl Label {
     pub(crate) fn new(name: &[u8]) -> Label {
@@ -82,6 +82,11 @@ impl Label {
         let rest = self.name.strip_prefix(&[kind.byte()])?;
         let (length, rest) = rest.split_first_chunk()?;
         rest.split_at_checked(usize::try_from(u32::from_le_bytes(*length)).ok()?)
+    }
+
+    /// Whether only an answer tells that a response carries it.
+    pub(crate) fn is_said_by_answers(&self) -> bool {
+        [Kind::Tag, Kind::Group].iter().any(|kind| self.name.first() == Some(&kind.byte()))
     }
 
     /// What it takes in memory, in bytes.
