@@ -198,17 +198,17 @@ impl Page {
         now: Moment,
         until: Duration,
     ) -> Option<Page> {
-        let mut changed = false;
+        // Of most pages nothing is gone: they are not copied.
+        let stays = |slot: &Slot| slot.content.counts(now) && !slot.content.stored().is_some_and(&is_gone);
+        if self.slots.iter().all(stays) {
+            return None;
+        }
         let mut slots = self.slots.clone();
         slots.retain(|slot| slot.content.counts(now));
-        changed |= slots.len() < self.slots.len();
-        for slot in &mut slots {
-            if slot.content.stored().is_some_and(&is_gone) {
-                slot.content = Content::Forgotten(until);
-                changed = true;
-            }
+        for slot in slots.iter_mut().filter(|slot| slot.content.stored().is_some_and(&is_gone)) {
+            slot.content = Content::Forgotten(until);
         }
-        changed.then_some(Page { slots })
+        Some(Page { slots })
     }
 
     /// Whether nothing is known of any variant.
