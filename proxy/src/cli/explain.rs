@@ -1,6 +1,5 @@
 //! `evergate explain`: what would become of a request, by the running gateway, or by a configuration file where none runs.
 
-mod ask;
 mod story;
 
 use std::path::PathBuf;
@@ -11,12 +10,13 @@ use http::{HeaderName, HeaderValue, Method, Uri};
 use pingora::server::configuration::ServerConf;
 use serde::Serialize;
 
+use super::ask::{self, AskError, Asking, Errand, Place};
 use super::{EXIT_CODES, RUN_TIME, chain, complain, load, say};
 use crate::config::Config;
 use crate::explain::question::{self, A_HEADER, A_URL};
 use crate::explain::{Explanation, Question, explain};
 use crate::server;
-use ask::{AskError, Place};
+use crate::target::push_encoded;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -37,31 +37,14 @@ pub(super) struct Options {
     /// A header of the request; may be given several times.
     #[arg(long = "header", value_name = "NAME: VALUE", value_parser = read_header)]
     headers: Vec<(HeaderName, HeaderValue)>,
-    /// The configuration file: it says where the running gateway is asked.
-    #[arg(long, value_name = "FILE", default_value = "config.yaml")]
-    config: PathBuf,
+    #[command(flatten)]
+    asking: Asking,
     /// Explain from the configuration file with an empty cache, whether a gateway runs or not.
     #[arg(long, conflicts_with = "admin")]
     offline: bool,
-    /// Ask the gateway whose admin listener is here, whatever the configuration says.
-    #[arg(long, value_name = "URL", conflicts_with = "config")]
-    admin: Option<Place>,
-    /// The token of the admin listener; without it the configuration's is used.
-    #[arg(long, value_name = "TOKEN", env = "EVERGATE_ADMIN_TOKEN", hide_env_values = true, value_parser = read_token)]
-    token: Option<Token>,
     /// Print an object for programs.
     #[arg(long)]
     json: bool,
-}
-
-/// A token as it stands in a header. An empty one is none.
-#[derive(Clone)]
-struct Token(String);
-
-impl std::fmt::Debug for Token {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("Token")
-    }
 }
 
 fn read_url(text: &str) -> Result<Uri, String> {
@@ -70,11 +53,6 @@ fn read_url(text: &str) -> Result<Uri, String> {
 
 fn read_header(line: &str) -> Result<(HeaderName, HeaderValue), String> {
     question::header(line).ok_or(format!("expected {A_HEADER}"))
-}
-
-fn read_token(text: &str) -> Result<Token, &'static str> {
-    let fits = HeaderValue::from_str(text).is_ok();
-    fits.then(|| Token(text.trim().to_owned())).ok_or("expected a text of one line in ASCII")
 }
 
 /// An explanation, and where it comes from.
@@ -126,14 +104,14 @@ pub(super) fn main(options: &Options) -> ExitCode {
 }
 
 fn explained(options: &Options) -> Result<Told, ExitCode> {
-    let given = options.token.as_ref().map(|token| token.0.as_str()).filter(|token| !token.is_empty());
-    if let Some(place) = &options.admin {
-        return match ask::ask(place, given, &options.question()) {
+    let given = options.asking.token();
+    if let Some(place) = &options.asking.admin {
+        return match ask(place, given, &options.question()) {
             Ok(explanation) => Ok(from_gateway(place, explanation)),
             Err(error) => Err(failed(&error)),
         };
     }
-    let config = load(&options.config)?;
+    let config = load(&options.asking.config)?;
     if options.offline {
         return offline(options, &config, None);
     }
@@ -141,10 +119,42 @@ fn explained(options: &Options) -> Result<Told, ExitCode> {
         return offline(options, &config, Some("`admin.address` leaves its port to the system".to_owned()));
     }
     let place = Place::of(config.admin.address);
-    match ask::ask(&place, given.or(config.admin.token.as_deref()), &options.question()) {
+    match ask(&place, given.or(config.admin.token.as_deref()), &options.question()) {
         Ok(explanation) => Ok(from_gateway(&place, explanation)),
         Err(error @ AskError::Nobody { .. }) => offline(options, &config, Some(chain(&error))),
         Err(error) => Err(failed(&error)),
+    }
+}
+
+/// Asks the gateway at `place`.
+fn ask(place: &Place, token: Option<&str>, question: &Question) -> Result<Explanation, AskError> {
+    let errand = Errand { method: Method::GET, target: target(question), body: None, answers_with: "decision" };
+    let said = ask::ask(place, token, &errand)?;
+    serde_json::from_value(said)
+        .map_err(|error| AskError::NotAGateway { place: place.clone(), what: error.to_string() })
+}
+
+/// `/explain` with the question in its query.
+fn target(question: &Question) -> String {
+    let mut target = String::from("/explain?url=");
+    encode(question.url.to_string().as_bytes(), &mut target);
+    target.push_str("&method=");
+    encode(question.method.as_str().as_bytes(), &mut target);
+    for (name, value) in &question.headers {
+        target.push_str("&header=");
+        encode(format!("{name}: ").as_bytes(), &mut target);
+        encode(value.as_bytes(), &mut target);
+    }
+    target
+}
+
+fn encode(bytes: &[u8], out: &mut String) {
+    for byte in bytes {
+        if byte.is_ascii_alphanumeric() || b"-._~".contains(byte) {
+            out.push(char::from(*byte));
+        } else {
+            push_encoded(out, *byte);
+        }
     }
 }
 
@@ -164,7 +174,7 @@ fn offline(options: &Options, config: &Config, because: Option<String>) -> Resul
         complain(&chain(&error));
         ExitCode::from(RUN_TIME)
     })?;
-    let source = Source::Configuration { at: options.config.clone(), because };
+    let source = Source::Configuration { at: options.asking.config.clone(), because };
     Ok(Told { source, explanation: explain(&gateway, options.question()) })
 }
 

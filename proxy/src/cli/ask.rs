@@ -5,11 +5,13 @@
 use std::fmt;
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::path::PathBuf;
 use std::str::FromStr;
 use std::time::Duration;
 
+use clap::Args;
 use http::uri::{Authority, Uri};
-use http::{Method, StatusCode, header};
+use http::{HeaderValue, Method, StatusCode, header};
 use pingora::ErrorType;
 use pingora::connectors::http::v1::Connector;
 use pingora::upstreams::peer::HttpPeer;
@@ -17,9 +19,6 @@ use pingora_http::RequestHeader;
 use serde_json::Value;
 use tokio::net::lookup_host;
 use tokio::time::timeout;
-
-use crate::explain::{Explanation, Question};
-use crate::target::push_encoded;
 
 /// Longest time for a connection.
 const CONNECTING: Duration = Duration::from_secs(2);
@@ -30,11 +29,42 @@ const ANSWERING: Duration = Duration::from_secs(5);
 /// Longest answer that is read, in bytes.
 const LONGEST_ANSWER: usize = 4 << 20;
 
+/// Which gateway is asked.
+#[derive(Debug, Args)]
+pub(super) struct Asking {
+    /// The configuration file: it says where the running gateway is asked.
+    #[arg(long, value_name = "FILE", default_value = "config.yaml")]
+    pub(super) config: PathBuf,
+    /// Ask the gateway whose admin listener is here, whatever the configuration says.
+    #[arg(long, value_name = "URL", conflicts_with = "config")]
+    pub(super) admin: Option<Place>,
+    /// The token of the admin listener; without it the configuration's is used.
+    #[arg(long, value_name = "TOKEN", env = "EVERGATE_ADMIN_TOKEN", hide_env_values = true, value_parser = read_token)]
+    token: Option<Token>,
+}
+
+/// A token as it stands in a header. An empty one is none.
+#[derive(Clone)]
+struct Token(String);
+
 /// Where an admin listener is.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Place(Authority);
 
-/// Why a gateway has not explained.
+/// What is asked of an admin listener.
+#[derive(Clone, Debug)]
+pub(super) struct Errand {
+    /// The method.
+    pub(super) method: Method,
+    /// Path and query.
+    pub(super) target: String,
+    /// JSON, where it goes with it.
+    pub(super) body: Option<Vec<u8>>,
+    /// The key by which an answer of a gateway's is known.
+    pub(super) answers_with: &'static str,
+}
+
+/// Why a gateway has not answered.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum AskError {
     /// There is no connection.
@@ -53,7 +83,7 @@ pub(super) enum AskError {
         /// What it wants.
         wants: &'static str,
     },
-    /// It does not want to explain this.
+    /// It does not want to do this.
     #[error("the gateway at {place} answers with {status}: {message}")]
     Refused {
         /// Where.
@@ -62,6 +92,8 @@ pub(super) enum AskError {
         status: StatusCode,
         /// Its own words.
         message: String,
+        /// Everything that is wrong, where there are several things.
+        problems: Vec<String>,
     },
     /// Something else answers.
     #[error("what answers at {place} is no admin listener of Evergate ({what})")]
@@ -115,54 +147,47 @@ impl fmt::Display for Place {
     }
 }
 
-/// Asks the gateway at `place`.
-pub(super) fn ask(place: &Place, token: Option<&str>, question: &Question) -> Result<Explanation, AskError> {
+impl Asking {
+    /// The token that was given.
+    pub(super) fn token(&self) -> Option<&str> {
+        self.token.as_ref().map(|token| token.0.as_str()).filter(|token| !token.is_empty())
+    }
+}
+
+impl fmt::Debug for Token {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Token")
+    }
+}
+
+fn read_token(text: &str) -> Result<Token, &'static str> {
+    let fits = HeaderValue::from_str(text).is_ok();
+    fits.then(|| Token(text.trim().to_owned())).ok_or("expected a text of one line in ASCII")
+}
+
+/// Asks the gateway at `place`, and gives back what it says.
+pub(super) fn ask(place: &Place, token: Option<&str>, errand: &Errand) -> Result<Value, AskError> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(AskError::Threads)?;
-    let target = target(question);
-    let (status, body) = runtime.block_on(get(place, &target, token))?;
+    let (status, body) = runtime.block_on(fetch(place, errand, token))?;
     let said: Option<Value> = serde_json::from_slice(&body).ok();
     let place = place.clone();
     match (status, said) {
-        (StatusCode::OK, Some(said)) if said.get("decision").is_some() => {
-            serde_json::from_value(said).map_err(|error| AskError::NotAGateway { place, what: error.to_string() })
-        }
+        (StatusCode::OK, Some(said)) if said.get(errand.answers_with).is_some() => Ok(said),
         (StatusCode::UNAUTHORIZED, Some(_)) => {
             let wants = if token.is_some() { "does not accept this token" } else { "wants its admin token" };
             Err(AskError::Token { place, wants })
         }
         (status, Some(Value::Object(said))) if !status.is_success() && said.contains_key("error") => {
             let message = said.get("error").and_then(Value::as_str).unwrap_or_default().to_owned();
-            Err(AskError::Refused { place, status, message })
+            let problems = said.get("problems").and_then(Value::as_array).into_iter().flatten();
+            let problems = problems.filter_map(Value::as_str).map(str::to_owned).collect();
+            Err(AskError::Refused { place, status, message, problems })
         }
         (status, _) => Err(AskError::NotAGateway { place, what: format!("it answers with {status}") }),
     }
 }
 
-/// `/explain` with the question in its query.
-fn target(question: &Question) -> String {
-    let mut target = String::from("/explain?url=");
-    encode(question.url.to_string().as_bytes(), &mut target);
-    target.push_str("&method=");
-    encode(question.method.as_str().as_bytes(), &mut target);
-    for (name, value) in &question.headers {
-        target.push_str("&header=");
-        encode(format!("{name}: ").as_bytes(), &mut target);
-        encode(value.as_bytes(), &mut target);
-    }
-    target
-}
-
-fn encode(bytes: &[u8], out: &mut String) {
-    for byte in bytes {
-        if byte.is_ascii_alphanumeric() || b"-._~".contains(byte) {
-            out.push(char::from(*byte));
-        } else {
-            push_encoded(out, *byte);
-        }
-    }
-}
-
-async fn get(place: &Place, target: &str, token: Option<&str>) -> Result<(StatusCode, Vec<u8>), AskError> {
+async fn fetch(place: &Place, errand: &Errand, token: Option<&str>) -> Result<(StatusCode, Vec<u8>), AskError> {
     let nobody = |why: &str| AskError::Nobody { place: place.clone(), why: why.to_owned() };
     let addresses = match timeout(CONNECTING, lookup_host(place.0.as_str())).await {
         Ok(Ok(addresses)) => addresses,
@@ -175,7 +200,7 @@ async fn get(place: &Place, target: &str, token: Option<&str>) -> Result<(Status
         peer.options.total_connection_timeout = Some(CONNECTING);
         match Connector::new(None).get_http_session(&peer).await {
             Ok((session, _)) => {
-                let answer = timeout(ANSWERING, exchange(session, place, target, token)).await;
+                let answer = timeout(ANSWERING, exchange(session, place, errand, token)).await;
                 return answer.unwrap_or_else(|_| Err(AskError::Silent { place: place.clone() }));
             }
             Err(error) if *error.etype() == ErrorType::ConnectRefused => failed = nobody("connection refused"),
@@ -189,21 +214,28 @@ async fn get(place: &Place, target: &str, token: Option<&str>) -> Result<(Status
 async fn exchange(
     mut session: pingora::protocols::http::v1::client::HttpSession,
     place: &Place,
-    target: &str,
+    errand: &Errand,
     token: Option<&str>,
 ) -> Result<(StatusCode, Vec<u8>), AskError> {
     let broken = |error: Box<pingora::Error>| AskError::NotAGateway {
         place: place.clone(),
         what: format!("its answer cannot be read: {}", error.etype().as_str()),
     };
-    let mut request = RequestHeader::build(Method::GET, target.as_bytes(), None).map_err(broken)?;
+    let mut request = RequestHeader::build(errand.method.clone(), errand.target.as_bytes(), None).map_err(broken)?;
     request.insert_header(header::HOST, place.0.as_str()).map_err(broken)?;
     request.insert_header(header::ACCEPT, "application/json").map_err(broken)?;
     request.insert_header(header::CONNECTION, "close").map_err(broken)?;
     if let Some(token) = token {
         request.insert_header(header::AUTHORIZATION, format!("Bearer {token}")).map_err(broken)?;
     }
+    if let Some(body) = &errand.body {
+        request.insert_header(header::CONTENT_TYPE, "application/json").map_err(broken)?;
+        request.insert_header(header::CONTENT_LENGTH, body.len()).map_err(broken)?;
+    }
     session.write_request_header(Box::new(request)).await.map_err(broken)?;
+    if let Some(body) = &errand.body {
+        session.write_body(body).await.map_err(broken)?;
+    }
     session.read_response().await.map_err(broken)?;
     let status = session.get_status().unwrap_or_default();
     let mut body = Vec::new();
