@@ -1,20 +1,23 @@
-//! The admin listener: health, readiness, metrics, what is stored and explanations, apart from the visitors' traffic.
+//! The admin listener: health, readiness, metrics, what is stored, explanations and orders to forget, apart from the visitors' traffic.
 
 mod guard;
 
 use std::sync::Arc;
 
 use axum::Router;
-use axum::extract::{Query, State};
+use axum::body::Bytes;
+use axum::extract::rejection::BytesRejection;
+use axum::extract::{DefaultBodyLimit, Query, State};
 use axum::http::{StatusCode, header};
 use axum::middleware::from_fn_with_state;
 use axum::response::{IntoResponse, Response};
-use axum::routing::get;
+use axum::routing::{get, post};
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 
 use crate::explain::{Question, explain};
 use crate::gateway::Gateway;
+use crate::invalidation::{self, MAX_ORDER, Order, OrderError};
 use crate::inventory::{Wanted, inventory};
 use crate::phase::Phase;
 use guard::{Guard, guard};
@@ -38,6 +41,7 @@ impl Admin {
         let guarded = Router::new()
             .route("/cache", get(listed))
             .route("/explain", get(explained))
+            .route("/invalidate", post(invalidate).layer(DefaultBodyLimit::max(MAX_ORDER)))
             .route_layer(from_fn_with_state(Guard::new(token, listener.local_addr()?), guard));
         let routes = Router::new()
             .route("/healthz", get(healthz))
@@ -96,15 +100,46 @@ async fn listed(State(admin): State<Admin>, Query(parameters): Query<Vec<(String
     }
 }
 
+/// Forgets what the body says: `{"tags": ["posts"], "mode": "stale"}`. All of it, or nothing where there is a problem.
+async fn invalidate(State(admin): State<Admin>, body: Result<Bytes, BytesRejection>) -> Response {
+    let body = match body {
+        Ok(body) => body,
+        Err(rejection) if rejection.status() == StatusCode::PAYLOAD_TOO_LARGE => {
+            let message = format!("an order to forget has at most {MAX_ORDER} bytes");
+            return error(StatusCode::PAYLOAD_TOO_LARGE, &message);
+        }
+        Err(rejection) => return error(StatusCode::BAD_REQUEST, &rejection.body_text()),
+    };
+    let snapshot = admin.gateway.snapshot.load_full();
+    match Order::read(&body, &snapshot) {
+        Ok(order) => {
+            let count = invalidation::forget(&admin.gateway, order.invalidation());
+            axum::Json(order.answered(count)).into_response()
+        }
+        Err(problem @ (OrderError::NotJson(_) | OrderError::NotAnObject)) => {
+            error(StatusCode::BAD_REQUEST, &problem.to_string())
+        }
+        Err(OrderError::Problems(problems)) => {
+            let message = "the order has problems, so nothing was forgotten";
+            error_with(StatusCode::UNPROCESSABLE_ENTITY, message, &problems)
+        }
+    }
+}
+
 async fn not_found() -> Response {
-    error(StatusCode::NOT_FOUND, "no such endpoint; there are /healthz, /readyz, /metrics, /cache and /explain")
+    let there = "/healthz, /readyz, /metrics, /cache, /explain and /invalidate";
+    error(StatusCode::NOT_FOUND, &format!("no such endpoint; there are {there}"))
 }
 
 async fn method_not_allowed() -> Response {
-    error(StatusCode::METHOD_NOT_ALLOWED, "this endpoint is read with GET")
+    error(StatusCode::METHOD_NOT_ALLOWED, "this endpoint does not answer this method; `Allow` says which it does")
 }
 
 fn error(status: StatusCode, message: &str) -> Response {
-    let body = serde_json::json!({ "error": message, "problems": [] });
+    error_with(status, message, &[])
+}
+
+fn error_with(status: StatusCode, message: &str, problems: &[String]) -> Response {
+    let body = serde_json::json!({ "error": message, "problems": problems });
     (status, axum::Json(body)).into_response()
 }

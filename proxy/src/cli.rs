@@ -3,6 +3,7 @@
 mod ask;
 mod explain;
 mod import;
+mod invalidate;
 mod routes;
 
 use std::error::Error;
@@ -53,6 +54,11 @@ enum Command {
     /// The running gateway is asked, and nothing changes by it. Where none runs, the configuration file explains with an empty
     /// cache.
     Explain(explain::Options),
+    /// Forget what is kept: by tag, path, beginning of paths, route, layout, or all of it.
+    ///
+    /// The running gateway is told, and answers what it found. What was being fetched meanwhile is forgotten too, though it is not
+    /// counted.
+    Invalidate(invalidate::Options),
     /// Print a configuration for an application that exists.
     #[command(after_help = EXIT_CODES)]
     Import(import::Arguments),
@@ -76,6 +82,7 @@ pub fn main() -> ExitCode {
         Command::Check(options) => check(&options.config),
         Command::Routes(options) => routes::routes(&options),
         Command::Explain(options) => explain::main(&options),
+        Command::Invalidate(options) => invalidate::main(&options),
         Command::Import(arguments) => import::main(&arguments),
     }
 }

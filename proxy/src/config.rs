@@ -24,6 +24,7 @@ mod params;
 mod pattern;
 mod problem;
 mod proxy;
+mod purge;
 mod quantity;
 mod query;
 mod route;
@@ -46,7 +47,7 @@ use node::{Content, Expected, Node};
 use problem::Report;
 use quantity::{choice, count_up_to};
 use route::Surroundings;
-use section::{Section, words};
+use section::Section;
 use table::clashes;
 
 use crate::regular_file;
@@ -59,9 +60,11 @@ pub use methods::Methods;
 pub use params::{KnownParams, MAX_KNOWN_PATHS, Param, canonical_path, known_paths};
 pub use pattern::{PatternError, RoutePattern, Segment};
 pub use problem::{Problem, Problems};
-pub(crate) use quantity::show_duration;
+pub use purge::Purge;
+pub(crate) use quantity::{read_duration, show_duration};
 pub use query::{Query, QueryPattern};
 pub use route::{Authorization, Bypass, Revalidate, Route};
+pub(crate) use section::{nearest, words};
 pub use segment::{Dynamic, FetchCache, Kind, PreferredRegion};
 pub use tags::TagTemplate;
 pub use upstream::{Builtin, Origin, Server, Timeouts, Upstream, UpstreamId};
@@ -90,6 +93,8 @@ pub struct Config {
     pub upstreams: Vec<Upstream>,
     /// Size and habits of the cache.
     pub cache: CacheSettings,
+    /// Who may forget paths with `PURGE` among the visitors. Default: nobody; it is a method like any other.
+    pub purge: Option<Purge>,
     /// What happens to a request that no route matches.
     pub unmatched: Unmatched,
     /// The upstream of requests that no route matches, and of routes that name none:
@@ -288,6 +293,7 @@ impl Config {
             trailing_slash: section.read("trailing_slash", report, |node| choice(node, &slashes)).unwrap_or_default(),
             upstreams,
             cache,
+            purge: section.get("purge").and_then(|node| Purge::read(node, report)),
             unmatched: section.read("unmatched", report, |node| choice(node, &unmatched)).unwrap_or_default(),
             default_upstream,
             routes,
@@ -403,6 +409,7 @@ const KEYS: &[&str] = &[
     "trailing_slash",
     "upstreams",
     "cache",
+    "purge",
     "defaults",
     "unmatched",
     "routes",

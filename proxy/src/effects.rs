@@ -1,8 +1,10 @@
 //! What an answer that passed means for what is stored: a successful unsafe request makes it invalid (RFC 9111 section 4.4,
-//! RFC 9875), the answer to a HEAD brings it up to date (RFC 9111 section 4.3.5), and a part may be kept (section 3.3).
+//! RFC 9875), and what its handler wants forgotten; the answer to a HEAD brings it up to date (RFC 9111 section 4.3.5), and a part may be kept (section 3.3).
 
 mod part;
 mod reference;
+
+use std::sync::Arc;
 
 use evergate_cache::{
     Asked, CACHE_GROUP_INVALIDATION, CACHE_GROUPS, Demands, Fields, Groups, Moment, Policy, ResponseHead, Site, Update,
@@ -16,6 +18,7 @@ use crate::admission::{origin_key, site};
 use crate::fetch::answer::{Received, received};
 use crate::forwarded::seen_fields;
 use crate::gateway::Gateway;
+use crate::invalidation;
 use crate::outcome::PassReason;
 use crate::passage::Passage;
 use crate::request::Request;
@@ -42,7 +45,7 @@ pub struct Answer<'a> {
 
 impl Answer<'_> {
     /// Heeds it, before any of it reaches the visitor. A part that may be kept is to be collected.
-    pub fn affect(&self, gateway: &Gateway) -> Option<PassingPart> {
+    pub fn affect(&self, gateway: &Arc<Gateway>) -> Option<PassingPart> {
         let status = self.response.status;
         let method = &self.request.method;
         if *method == Method::GET {
@@ -56,10 +59,11 @@ impl Answer<'_> {
         None
     }
 
-    /// Forgets what is stored under the target, and under what `Location` and `Content-Location` name on the same site; and the
-    /// groups that the answer names.
-    fn invalidate(&self, gateway: &Gateway) {
+    /// Forgets what is stored under the target, and under what `Location` and `Content-Location` name on the same site; the groups
+    /// that the answer names; and what it says by the fields of this gateway.
+    fn invalidate(&self, gateway: &Arc<Gateway>) {
         let Answer { passage, request, response, .. } = *self;
+        invalidation::forget_as_sent(gateway, passage, &response.headers);
         let Some(site) = self.site() else { return };
         let now = gateway.clock.now();
         let forget = |target: &str| {
@@ -82,7 +86,7 @@ impl Answer<'_> {
         }
         let lines = response.headers.get_all(&CACHE_GROUP_INVALIDATION).iter();
         let named: Fields = lines.map(|line| (CACHE_GROUP_INVALIDATION, line.clone())).collect();
-        gateway.cache.invalidate_groups(&Groups::of(&named, &CACHE_GROUP_INVALIDATION, &site.bytes()), now);
+        invalidation::forget_groups(gateway, &Groups::of(&named, &CACHE_GROUP_INVALIDATION, &site.bytes()));
     }
 
     /// Brings the stored answer to a GET up to date with the answer to a HEAD, or forgets it. Only a HEAD that the cache would

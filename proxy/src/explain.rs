@@ -22,7 +22,7 @@ use crate::passage::Passage;
 use crate::request::{Request, host_of};
 use crate::respond::Notice;
 use crate::ruling::Ruling;
-use crate::serve::{Forecast, forecast};
+use crate::serve::{Forecast, asked_to_purge, forecast};
 use crate::snapshot::{Addressee, Snapshot};
 use crate::target::{Target, TargetError};
 
@@ -40,6 +40,12 @@ pub fn explain(gateway: &Arc<Gateway>, question: Question) -> Explanation {
             unjudged(refused, &request, &snapshot, now)
         }
         Err(error) => unjudged(refused(&error, now), &request, &snapshot, now),
+        Ok(target) if asked_to_purge(&request, &snapshot).is_some() => {
+            let notice =
+                Notice::new(StatusCode::OK, "the path is forgotten, if `purge.allow` has the address", now.wall);
+            let told = answered(&notice, Answered::Purged, Explanation::default());
+            Explanation { asked: target.forwarded(), ..unjudged(told, &request, &snapshot, now) }
+        }
         Ok(target) => Explanation { asked: target.forwarded(), ..judged(gateway, &snapshot, (&request, &target), now) },
     };
     Explanation {
@@ -151,7 +157,9 @@ fn answered(notice: &Notice, what: Answered, found: Explanation) -> Explanation 
         | Answered::Redirected
         | Answered::NotFound
         | Answered::RuleRedirect
-        | Answered::RuleFailed => (notice.explanation(), nothing()),
+        | Answered::RuleFailed
+        | Answered::Purged
+        | Answered::PurgeRefused => (notice.explanation(), nothing()),
         Answered::UnknownParams
         | Answered::ParamsNotListed
         | Answered::MethodNotAllowed

@@ -27,6 +27,7 @@ pub mod forwarded;
 pub mod gateway;
 pub mod handler_request;
 pub mod import;
+pub mod invalidation;
 pub mod inventory;
 pub mod known;
 pub mod log;

@@ -1,8 +1,10 @@
 //! What is counted. Labels are enums and route patterns, never raw paths.
 
+mod invalidation;
+
 use std::time::Duration;
 
-use evergate_cache::{EvictionCause, LabelFigures, StaleReason, StoreFigures};
+use evergate_cache::{EvictionCause, Forgetting, LabelFigures, StaleReason, StoreFigures};
 use http::{Method, StatusCode};
 use prometheus::{
     Encoder, Gauge, GaugeVec, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, Opts, Registry, TextEncoder,
@@ -10,6 +12,9 @@ use prometheus::{
 
 use crate::failure::Failure;
 use crate::outcome::{Fetched, Outcome, PassReason, ServedStale, XCache};
+use invalidation::{MODES, mode};
+
+pub use invalidation::InvalidationKind;
 
 /// Label of requests that no route matches, and of those that were refused before a route was looked for.
 pub const NO_ROUTE: &str = "(none)";
@@ -79,20 +84,20 @@ impl Prerendering {
 
 /// What came of fetching again what was popular when it was invalidated.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Refreshing {
+pub enum Refreshed {
     /// It is fresh again.
     Refreshed,
     /// The handler failed, or its answer is not kept.
     Failed,
 }
 
-impl Refreshing {
-    const ALL: [Refreshing; 2] = [Refreshing::Refreshed, Refreshing::Failed];
+impl Refreshed {
+    const ALL: [Refreshed; 2] = [Refreshed::Refreshed, Refreshed::Failed];
 
     fn as_str(self) -> &'static str {
         match self {
-            Refreshing::Refreshed => "refreshed",
-            Refreshing::Failed => "failed",
+            Refreshed::Refreshed => "refreshed",
+            Refreshed::Failed => "failed",
         }
     }
 }
@@ -135,6 +140,7 @@ pub struct Metrics {
     revalidation_duration: HistogramVec,
     prerendered: IntCounterVec,
     refreshed: IntCounterVec,
+    invalidations: IntCounterVec,
     coalesced: IntCounterVec,
     uncacheable: IntCounterVec,
     stale_served: IntCounterVec,
@@ -198,6 +204,11 @@ impl Metrics {
                 "evergate_refreshed_total",
                 "Popular pages that were fetched again because they were invalidated, by what came of it.",
                 &["result"],
+            )?,
+            invalidations: families.counters(
+                "evergate_invalidations_total",
+                "What was to be forgotten, by what named it and what becomes of it.",
+                &["kind", "mode"],
             )?,
             coalesced: families.counters(
                 "evergate_coalesced_requests_total",
@@ -268,8 +279,13 @@ impl Metrics {
             }
             self.upstream_duration.with_label_values(&[upstream]);
         }
-        for result in Refreshing::ALL {
+        for result in Refreshed::ALL {
             self.refreshed.with_label_values(&[result.as_str()]);
+        }
+        for kind in InvalidationKind::ALL {
+            for way in MODES {
+                self.invalidations.with_label_values(&[kind.as_str(), mode(way)]);
+            }
         }
         for cause in EvictionCause::ALL {
             self.evictions.with_label_values(&[cause.as_str()]);
@@ -325,8 +341,13 @@ impl Metrics {
     }
 
     /// Counts a popular page that was to be fetched again because it was invalidated.
-    pub fn refreshed(&self, result: Refreshing) {
+    pub fn refreshed(&self, result: Refreshed) {
         self.refreshed.with_label_values(&[result.as_str()]).inc();
+    }
+
+    /// Counts something that was to be forgotten in this way.
+    pub fn invalidated(&self, kind: InvalidationKind, way: Forgetting) {
+        self.invalidations.with_label_values(&[kind.as_str(), mode(way)]).inc();
     }
 
     /// Everything in the text format of Prometheus. `store` and `labels` are the cache's figures at this moment.

@@ -226,6 +226,10 @@ pub enum Answered {
     Preflight,
     /// A page of an origin that is not allowed, where the gateway sees to it (403).
     ForeignOrigin,
+    /// `PURGE`, by somebody who may.
+    Purged,
+    /// `PURGE`, by somebody who may not (403).
+    PurgeRefused,
 }
 
 impl Answered {
@@ -245,6 +249,8 @@ impl Answered {
             Answered::RuleFailed => "rule-failed",
             Answered::Preflight => "preflight",
             Answered::ForeignOrigin => "foreign-origin",
+            Answered::Purged => "purged",
+            Answered::PurgeRefused => "purge-refused",
         }
     }
 }

@@ -13,7 +13,7 @@ use tracing::{error, info, warn};
 
 use crate::failure::Failure;
 use crate::gateway::Gateway;
-use crate::metrics::Refreshing;
+use crate::metrics::Refreshed;
 use crate::render::{Unrendered, again};
 
 /// Most entries of one invalidation that are fetched again; the others are fetched when somebody asks for them.
@@ -29,20 +29,20 @@ const AT_ONCE: usize = 4;
 const JITTER: Duration = Duration::from_millis(50);
 
 /// What is to be fetched again. It is made before the invalidation, so that nothing is swept away unseen.
-pub struct Refresh {
+pub struct Refreshing {
     gateway: Arc<Gateway>,
     unswept: Unswept<Failure>,
 }
 
-impl Refresh {
+impl Refreshing {
     /// Sees to it that what is invalidated from here on can still be found.
-    pub fn prepare(gateway: &Arc<Gateway>) -> Refresh {
-        Refresh { gateway: Arc::clone(gateway), unswept: gateway.cache.unswept() }
+    pub fn prepare(gateway: &Arc<Gateway>) -> Refreshing {
+        Refreshing { gateway: Arc::clone(gateway), unswept: gateway.cache.unswept() }
     }
 
     /// Fetches again what `selections` have invalidated, behind the caller's back.
     pub fn start(self, selections: Vec<Selection>) {
-        let Refresh { gateway, unswept } = self;
+        let Refreshing { gateway, unswept } = self;
         let Ok(place) = Arc::clone(&gateway.refreshing).try_acquire_owned() else {
             warn!(
                 "what was invalidated is not fetched again before somebody asks: {MAX_REFRESHES} invalidations are at it"
@@ -90,13 +90,13 @@ async fn fetch_again(gateway: &Arc<Gateway>, hottest: Vec<(CacheKey, Variant)>) 
         match result {
             Ok(_) => {
                 refreshed += 1;
-                gateway.metrics.refreshed(Refreshing::Refreshed);
+                gateway.metrics.refreshed(Refreshed::Refreshed);
             }
             // It is fetched when somebody asks for it.
             Err(Unrendered::NotCached) => {}
             Err(problem) => {
                 failed += 1;
-                gateway.metrics.refreshed(Refreshing::Failed);
+                gateway.metrics.refreshed(Refreshed::Failed);
                 warn!(%problem, "what was invalidated could not be fetched again");
             }
         }

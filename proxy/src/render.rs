@@ -338,6 +338,8 @@ impl Unrendered {
             | Answered::MethodNotAllowed
             | Answered::NotCached
             | Answered::RuleFailed
+            | Answered::Purged
+            | Answered::PurgeRefused
             | Answered::ForeignOrigin => Unrendered::Answered(notice.status, notice.explanation().unwrap_or_default()),
         }
     }

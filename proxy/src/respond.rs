@@ -181,6 +181,15 @@ impl Notice {
         Notice { status, fields, body: Bytes::from(format!("{status}: {explanation}\n")) }
     }
 
+    /// `status` with an object for programs, not to be kept by anyone.
+    pub fn json(status: StatusCode, object: &serde_json::Value, now: SystemTime) -> Notice {
+        let mut fields = Fields::with_capacity(3);
+        fields.append(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+        fields.append(CACHE_CONTROL, NO_STORE);
+        fields.append(DATE, date(now));
+        Notice { status, fields, body: Bytes::from(format!("{object}\n")) }
+    }
+
     /// `status` and nothing to say beside its fields.
     pub fn without_body(status: StatusCode, now: SystemTime) -> Notice {
         let mut fields = Fields::with_capacity(3);

@@ -5,6 +5,7 @@
 
 mod confirm;
 mod forecast;
+mod purge;
 mod stored;
 mod streaming;
 
@@ -31,6 +32,7 @@ use crate::snapshot::{Addressee, Route, Snapshot};
 use crate::target::{Target, TargetError};
 
 pub use forecast::{Forecast, forecast};
+pub(crate) use purge::asked_to_purge;
 
 /// What became of a request.
 #[derive(Debug)]
@@ -68,6 +70,11 @@ pub async fn serve<R: Responder>(gateway: &Arc<Gateway>, request: &Request, resp
             return refuse(error, now, &mut Amended::new(responder, &ruling.changes.response)).await;
         }
     };
+    if let Some(allowed) = asked_to_purge(request, &snapshot) {
+        let ruling = Ruling::unjudged(request, &snapshot, now.wall);
+        let (notice, what) = purge::purge(gateway, allowed, (request, &target), now);
+        return answer(&notice, what, &mut Amended::new(responder, &ruling.changes.response)).await;
+    }
     let mut ruling = Ruling::of(request, &target, &snapshot, now.wall);
     let rewritten = ruling.target.take();
     let rewritten = match rewritten.as_deref().map(Target::parse).transpose() {

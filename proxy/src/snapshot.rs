@@ -9,7 +9,8 @@ use http::header::COOKIE;
 use http::{HeaderName, HeaderValue};
 
 use crate::config::{
-    self, Config, Dynamic, FetchCache, Kind, PreferredRegion, Query, QueryPattern, TrailingSlash, Unmatched, UpstreamId,
+    self, Config, Dynamic, FetchCache, Kind, PreferredRegion, Purge, Query, QueryPattern, TrailingSlash, Unmatched,
+    UpstreamId,
 };
 use crate::forwarded::WRITTEN;
 use crate::known::{Known, Others};
@@ -28,10 +29,14 @@ pub struct Snapshot {
     pub trailing_slash: TrailingSlash,
     /// What becomes of a path that no route matches.
     pub unmatched: Unmatched,
+    /// The upstreams, in the order of the file.
+    pub upstreams: Vec<Arc<Upstream>>,
     /// The upstream of what no route matches.
     pub default_upstream: Arc<Upstream>,
     /// The upstreams that rewrites name; none in the places of the others.
     elsewhere: Vec<Option<Elsewhere>>,
+    /// Who may forget a path with `PURGE`; none where that is a method like any other.
+    pub purge: Option<Purge>,
     /// Part of every key.
     pub generation: String,
     /// Query parameters that never enter a key.
@@ -187,6 +192,8 @@ impl Snapshot {
             routes,
             rules,
             elsewhere,
+            purge: config.purge.clone(),
+            upstreams,
         }
     }
 

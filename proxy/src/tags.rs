@@ -35,12 +35,28 @@ impl Tagger {
         Tagger { page: format!("{}/{file}", pattern.trim_end_matches('/')), own }
     }
 
+    /// The tag of every page of the route: what `revalidatePath('/items/[slug]', 'page')` of Next.js forgets.
+    pub fn whole_route(&self) -> String {
+        format!("{IMPLIED}{}", self.page)
+    }
+
+    /// Whether the pages of the route lie under this layout, which is named as [`layout_tag`] takes it.
+    pub fn is_under(&self, layout: &str) -> bool {
+        implied(&self.page, "").contains(&layout_tag(layout))
+    }
+
     /// The tags of the response at `path`, in normal form: implied ones, the route's own, and those that were sent.
     pub fn tags(&self, path: &str, params: &[(String, Param)], sent: &[String]) -> Tags {
         let implied = implied(&self.page, &pathname(path));
         let own: Vec<String> = self.own.iter().map(|template| template.fill(params)).collect();
         Tags::new(implied.iter().chain(&own).chain(sent).map(String::as_str))
     }
+}
+
+/// The tag of everything below a layout, which is named by the pattern of its folder without a slash at its end (`/` is the root
+/// layout): what `revalidatePath('/api', 'layout')` of Next.js forgets.
+pub fn layout_tag(layout: &str) -> String {
+    format!("{IMPLIED}{}/layout", layout.trim_end_matches('/'))
 }
 
 /// The tags that a handler sends with an answer.

@@ -14,12 +14,13 @@ const BROKEN: &str = include_str!("../golden/config/broken.yaml");
 const PROBLEMS: &str = include_str!("../golden/config/broken.txt");
 
 /// What `--help` prints, for the program and for each of its commands.
-const HELP: [(&[&str], &str); 6] = [
+const HELP: [(&[&str], &str); 7] = [
     (&["--help"], include_str!("../golden/configuration/help.txt")),
     (&["run", "--help"], include_str!("../golden/configuration/help-run.txt")),
     (&["check", "--help"], include_str!("../golden/configuration/help-check.txt")),
     (&["routes", "--help"], include_str!("../golden/configuration/help-routes.txt")),
     (&["explain", "--help"], include_str!("../golden/configuration/help-explain.txt")),
+    (&["invalidate", "--help"], include_str!("../golden/configuration/help-invalidate.txt")),
     (&["import", "next", "--help"], include_str!("../golden/configuration/help-import-next.txt")),
 ];
 

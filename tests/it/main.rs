@@ -33,6 +33,8 @@ mod http2;
 mod identity;
 #[cfg(test)]
 mod interim;
+#[cfg(test)]
+mod invalidate;
 mod inventory;
 #[cfg(test)]
 mod keepalive;

@@ -1,5 +1,6 @@
 //! Quantities: durations, sizes and numbers as users write them, and words to choose from.
 
+use std::borrow::Cow;
 use std::num::NonZeroUsize;
 use std::ops::RangeInclusive;
 use std::time::Duration;
@@ -18,18 +19,30 @@ const MOST: usize = 1_000_000;
 
 /// Reads a duration: a number of seconds, or a text with units. Zero is allowed.
 pub(super) fn duration(node: &Node) -> Result<Duration, Expected> {
-    let seconds = |seconds: f64| Duration::try_from_secs_f64(seconds).ok();
     let duration = match &node.content {
         Content::Number(number) => match number.as_u64() {
             Some(whole) => Some(Duration::from_secs(whole)),
-            None => number.as_f64().and_then(seconds),
+            None => number.as_f64().and_then(|seconds| Duration::try_from_secs_f64(seconds).ok()),
         },
-        Content::Text(text) => match text.parse::<f64>() {
-            Ok(number) => seconds(number),
-            Err(_) => humantime::parse_duration(text).ok(),
-        },
+        Content::Text(text) => duration_in(text),
         Content::Null | Content::Bool(_) | Content::List(_) | Content::Map(_) | Content::Reported => None,
     };
+    within_reason(duration)
+}
+
+/// Reads a duration from a text: a number of seconds, or with units.
+pub(crate) fn read_duration(text: &str) -> Result<Duration, Cow<'static, str>> {
+    within_reason(duration_in(text))
+}
+
+fn duration_in(text: &str) -> Option<Duration> {
+    match text.parse::<f64>() {
+        Ok(seconds) => Duration::try_from_secs_f64(seconds).ok(),
+        Err(_) => humantime::parse_duration(text).ok(),
+    }
+}
+
+fn within_reason(duration: Option<Duration>) -> Result<Duration, Expected> {
     match duration {
         Some(duration) if duration > LONGEST => Err(Expected::from("at most 100 years")),
         Some(duration) => Ok(duration),

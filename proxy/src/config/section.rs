@@ -106,14 +106,14 @@ impl<'n> Section<'n> {
 }
 
 /// Names between backticks, with commas.
-pub(super) fn words<T: AsRef<str>>(names: &[T]) -> String {
+pub(crate) fn words<T: AsRef<str>>(names: &[T]) -> String {
     let quoted: Vec<String> = names.iter().map(|name| format!("`{}`", name.as_ref())).collect();
     quoted.join(", ")
 }
 
 /// The name that somebody who typed `typed` most likely meant: at most a third of its letters are
 /// wrong, missing, too many or swapped.
-pub(super) fn nearest<'k, T: AsRef<str>>(typed: &str, names: &'k [T]) -> Option<&'k str> {
+pub(crate) fn nearest<'k, T: AsRef<str>>(typed: &str, names: &'k [T]) -> Option<&'k str> {
     let typed = typed.to_lowercase();
     names
         .iter()

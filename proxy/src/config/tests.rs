@@ -101,7 +101,7 @@ fn the_reference_runs_the_demo() {
     assert_eq!((&config.listen, &config.admin, &config.log), (&expected.listen, &expected.admin, &expected.log));
     assert_eq!((&config.cache, &config.upstreams), (&expected.cache, &expected.upstreams));
     assert_eq!((config.threads, config.trailing_slash), (expected.threads, expected.trailing_slash));
-    assert_eq!((config.unmatched, &config.hosts), (expected.unmatched, &expected.hosts));
+    assert_eq!((config.unmatched, &config.hosts, &config.purge), (expected.unmatched, &expected.hosts, &None));
     let windows: Vec<(String, Revalidate)> =
         config.routes.iter().map(|route| (route.pattern.to_string(), route.revalidate)).collect();
     let every = |path: &str, seconds| (path.to_owned(), Revalidate::Every(secs(seconds)));
@@ -135,6 +135,7 @@ fn what_the_reference_comments_out_is_accepted_too() {
     let config = parse(&opened.join("\n"), "config.yaml", &env).unwrap();
     assert_eq!(config.admin.token.as_deref(), Some("value-of-EVERGATE_ADMIN_TOKEN"));
     assert_eq!(config.cache.generation, "value-of-DEPLOY_ID");
+    assert_eq!(config.purge.map(|purge| purge.allow.len()), Some(2));
     assert_eq!(config.upstreams.len(), 2);
     assert_eq!(config.routes[2].vary, ["accept-language"]);
     assert_eq!(config.routes[7].upstream, UpstreamId(1));

@@ -11,6 +11,7 @@ use http::{HeaderName, HeaderValue, StatusCode};
 use pingora_http::ResponseHeader;
 
 use crate::failure::Failure;
+use crate::invalidation::REVALIDATION_FIELDS;
 use crate::respond::date;
 use crate::tags::{TAG_FIELDS, sent};
 
@@ -80,6 +81,7 @@ pub fn received(header: &ResponseHeader, now: SystemTime) -> Result<Received, Fa
     let dropped = |name: &HeaderName| {
         HOP_BY_HOP.contains(name)
             || TAG_FIELDS.iter().any(|(field, _)| field == name)
+            || REVALIDATION_FIELDS.contains(name)
             || *name == X_CACHE
             || !END_TO_END.contains(name)
                 && named.iter().any(|item| item.trim_ascii().eq_ignore_ascii_case(name.as_str().as_bytes()))

@@ -10,6 +10,7 @@ use pingora_http::ResponseHeader;
 
 use crate::failure::ASKS_TO_BE_KEPT;
 use crate::fetch::answer::checked;
+use crate::invalidation::REVALIDATION_FIELDS;
 use crate::outcome::PassReason;
 use crate::passage::Passage;
 use crate::request::Request;
@@ -43,7 +44,8 @@ fn first_length(response: &ResponseHeader) -> Option<String> {
 
 /// Removes what is for the gateway alone.
 pub(super) fn keep_for_ourselves(response: &mut ResponseHeader) {
-    for name in TAG_FIELDS.map(|(name, _)| name).into_iter().chain([EVERGATE_CACHE_CONTROL]) {
+    let tags = TAG_FIELDS.map(|(name, _)| name).into_iter();
+    for name in tags.chain(REVALIDATION_FIELDS).chain([EVERGATE_CACHE_CONTROL]) {
         response.remove_header(&name);
     }
 }

@@ -3,7 +3,7 @@
 use http::{HeaderMap, HeaderName, HeaderValue};
 use serde_json::Value;
 
-use super::{Tagger, implied, pathname, sent};
+use super::{Tagger, implied, layout_tag, pathname, sent};
 use crate::config::{Kind, Param};
 
 #[test]
@@ -32,6 +32,29 @@ fn a_route_names_its_page_as_next_does() {
     let expected =
         ["_N_T_/layout", "_N_T_/a/layout", "_N_T_/a/[b]/layout", "_N_T_/a/[b]/route", "_N_T_/a/\u{4f60} %2F"];
     assert_eq!(tags("/a/[b]", Kind::Handler, "/a/%E4%BD%A0%20%2F"), expected);
+}
+
+#[test]
+fn whole_routes_and_layouts_are_named_by_tags_of_their_pages() {
+    for (pattern, kind, path, route) in [
+        ("/", Kind::Handler, "/", "_N_T_/route"),
+        ("/about", Kind::Page, "/about", "_N_T_/about/page"),
+        ("/api/[id]", Kind::Handler, "/api/1", "_N_T_/api/[id]/route"),
+        ("/docs/[[...rest]]", Kind::Page, "/docs", "_N_T_/docs/[[...rest]]/page"),
+    ] {
+        let tagger = Tagger::new(pattern, kind, Vec::new());
+        assert_eq!(tagger.whole_route(), route);
+        let tags = tagger.tags(path, &[], &[]);
+        let has = |wanted: &str| tags.iter().any(|tag| tag == wanted);
+        assert!(has(route), "{pattern}");
+        for layout in ["/", "/about", "/api", "/api/[id]", "/ap", "/docs", "/docs/[[...rest]]", "/docs/a"] {
+            assert_eq!(tagger.is_under(layout), has(&layout_tag(layout)), "{pattern} under {layout}");
+        }
+    }
+    assert_eq!((layout_tag("/"), layout_tag("/api")), ("_N_T_/layout".to_owned(), "_N_T_/api/layout".to_owned()));
+    let under = |pattern: &str, layout: &str| Tagger::new(pattern, Kind::Handler, Vec::new()).is_under(layout);
+    assert!(under("/api/[id]", "/") && under("/api/[id]", "/api") && under("/api/[id]", "/api/[id]"));
+    assert!(!under("/api/[id]", "/ap") && !under("/apis", "/api") && !under("/", "/api"));
 }
 
 #[test]
