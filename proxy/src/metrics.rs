@@ -1,17 +1,19 @@
 //! What is counted. Labels are enums and route patterns, never raw paths.
 
+mod families;
+mod figures;
 mod invalidation;
 
 use std::time::Duration;
 
-use evergate_cache::{EvictionCause, Forgetting, LabelFigures, StaleReason, StoreFigures};
+use evergate_cache::{Forgetting, LabelFigures, StaleReason, StoreFigures};
 use http::{Method, StatusCode};
-use prometheus::{
-    Encoder, Gauge, GaugeVec, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, Opts, Registry, TextEncoder,
-};
+use prometheus::{Encoder, HistogramVec, IntCounterVec, Registry, TextEncoder};
 
 use crate::failure::Failure;
 use crate::outcome::{Fetched, Outcome, PassReason, ServedStale, XCache};
+use families::Families;
+use figures::Figures;
 use invalidation::{MODES, mode};
 
 pub use invalidation::InvalidationKind;
@@ -22,10 +24,6 @@ pub const NO_ROUTE: &str = "(none)";
 /// Methods that have a label of their own; the others share `other`.
 const METHODS: [Method; 7] =
     [Method::GET, Method::HEAD, Method::POST, Method::PUT, Method::PATCH, Method::DELETE, Method::OPTIONS];
-
-/// Buckets of durations, in seconds: from a hit's tens of microseconds to a slow handler's half minute.
-const BUCKETS: [f64; 16] =
-    [0.0001, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0];
 
 /// How a refresh behind the visitors' backs ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -144,13 +142,7 @@ pub struct Metrics {
     coalesced: IntCounterVec,
     uncacheable: IntCounterVec,
     stale_served: IntCounterVec,
-    evictions: IntCounterVec,
-    entries: Gauge,
-    bytes: Gauge,
-    capacity: Gauge,
-    labels: Gauge,
-    label_bytes: Gauge,
-    tags_cut: IntCounter,
+    figures: Figures,
 }
 
 impl Metrics {
@@ -225,26 +217,7 @@ impl Metrics {
                 "Responses served past their freshness lifetime, by reason.",
                 &["route", "reason"],
             )?,
-            evictions: families.counters(
-                "evergate_cache_evictions_total",
-                "What was dropped from the cache, by cause.",
-                &["cause"],
-            )?,
-            entries: families.gauge("evergate_cache_entries", "Pages kept.")?,
-            bytes: families.gauge("evergate_cache_bytes", "Bytes that the cache takes: keys, fields and bodies.")?,
-            capacity: families.gauge("evergate_cache_capacity_bytes", "Bytes that the cache may take.")?,
-            labels: families.gauge(
-                "evergate_cache_labels",
-                "Upstreams, paths, tags and groups by which what is stored can be forgotten.",
-            )?,
-            label_bytes: families.gauge(
-                "evergate_cache_label_bytes",
-                "Bytes that these labels take, which the responses that carry them are charged for.",
-            )?,
-            tags_cut: families.counter(
-                "evergate_cache_tags_cut_total",
-                "Tags that were left out because a response had too many or too long ones.",
-            )?,
+            figures: Figures::new(&families)?,
             registry,
         };
         metrics.prepare(routes, upstreams);
@@ -286,9 +259,6 @@ impl Metrics {
             for way in MODES {
                 self.invalidations.with_label_values(&[kind.as_str(), mode(way)]);
             }
-        }
-        for cause in EvictionCause::ALL {
-            self.evictions.with_label_values(&[cause.as_str()]);
         }
     }
 
@@ -356,64 +326,12 @@ impl Metrics {
     ///
     /// The library's, when it cannot encode.
     pub fn scrape(&self, store: &StoreFigures, labels: &LabelFigures) -> prometheus::Result<(String, Vec<u8>)> {
-        self.labels.set(lossy(labels.labels));
-        self.label_bytes.set(lossy(labels.bytes));
-        self.tags_cut.inc_by(labels.cut.saturating_sub(self.tags_cut.get()));
-        self.entries.set(lossy(store.entries));
-        self.bytes.set(lossy(store.bytes));
-        self.capacity.set(lossy(store.capacity));
-        for (cause, total) in
-            [(EvictionCause::Size, store.evicted_for_size), (EvictionCause::Variants, store.evicted_variants)]
-        {
-            let counter = self.evictions.with_label_values(&[cause.as_str()]);
-            counter.inc_by(total.saturating_sub(counter.get()));
-        }
+        self.figures.read(store, labels);
         let encoder = TextEncoder::new();
         let mut text = Vec::new();
         encoder.encode(&self.registry.gather(), &mut text)?;
         Ok((encoder.format_type().to_owned(), text))
     }
-}
-
-/// Makes families and registers them.
-struct Families<'a>(&'a Registry);
-
-impl Families<'_> {
-    fn counters(&self, name: &str, help: &str, labels: &[&str]) -> prometheus::Result<IntCounterVec> {
-        let family = IntCounterVec::new(Opts::new(name, help), labels)?;
-        self.0.register(Box::new(family.clone()))?;
-        Ok(family)
-    }
-
-    fn counter(&self, name: &str, help: &str) -> prometheus::Result<IntCounter> {
-        let counter = IntCounter::new(name, help)?;
-        self.0.register(Box::new(counter.clone()))?;
-        Ok(counter)
-    }
-
-    fn durations(&self, name: &str, help: &str, labels: &[&str]) -> prometheus::Result<HistogramVec> {
-        let family = HistogramVec::new(HistogramOpts::new(name, help).buckets(BUCKETS.to_vec()), labels)?;
-        self.0.register(Box::new(family.clone()))?;
-        Ok(family)
-    }
-
-    fn gauges(&self, name: &str, help: &str, labels: &[&str]) -> prometheus::Result<GaugeVec> {
-        let family = GaugeVec::new(Opts::new(name, help), labels)?;
-        self.0.register(Box::new(family.clone()))?;
-        Ok(family)
-    }
-
-    fn gauge(&self, name: &str, help: &str) -> prometheus::Result<Gauge> {
-        let gauge = Gauge::new(name, help)?;
-        self.0.register(Box::new(gauge.clone()))?;
-        Ok(gauge)
-    }
-}
-
-/// Prometheus knows only floating-point numbers.
-#[expect(clippy::cast_precision_loss, reason = "exact up to 2^53, and a gauge need not be beyond")]
-fn lossy(number: u64) -> f64 {
-    number as f64
 }
 
 fn status_class(status: Option<StatusCode>) -> &'static str {
