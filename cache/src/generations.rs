@@ -263,7 +263,8 @@ impl Generations {
         for held in &labels {
             held.label().forget(mode, mark, now);
         }
-        if !prefixes.is_empty() {
+        let has_prefixes = !prefixes.is_empty();
+        if has_prefixes {
             let prefix = |(upstream, start): (Option<&str>, &str)| {
                 let upstream = upstream.map(|upstream| upstream.as_bytes().into());
                 Prefix { upstream, start: start.as_bytes().into(), mode, mark, now }
@@ -274,9 +275,15 @@ impl Generations {
             self.waiting.store(waiting.len(), Ordering::Release);
         }
         self.latest.store(mark.0, Ordering::Release);
-        // Only now: what begins from here on is newer.
-        self.hold_for_fills(order, labels, mark, oldest());
-        order.expect(mode, now);
+        // Only now: what begins from here on is newer, and what landed before is counted.
+        let oldest = oldest();
+        let finds = has_prefixes || labels.iter().any(|held| held.label().stored() > 0);
+        self.hold_for_fills(order, labels, mark, oldest);
+        match mode {
+            // What fills bring later is not kept, so where nothing is gone now there is nothing to look for.
+            Forgetting::Delete if !finds => {}
+            Forgetting::Stale | Forgetting::Delete | Forgetting::Expire(_) => order.expect(mode, now),
+        }
         if self.waiting.load(Ordering::Acquire) > MAX_PREFIXES {
             self.mark_prefixed();
         }
