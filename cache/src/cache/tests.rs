@@ -1,7 +1,10 @@
 //! The look-up as stories over time, in every order in which things may happen, and under many threads.
 
+mod bookkeeping;
+mod forgetting;
 mod hammer;
 mod limits;
+mod listing;
 mod model;
 mod origin;
 mod schedule;
@@ -14,8 +17,8 @@ use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header::ACCEPT_LANGUA
 
 use super::{Asked, Cache, Lookup, Missing};
 use crate::{
-    Arrival, Awaited, BodyReader, DeclineReason, Demands, FailureKind, Fields, Fill, Filling, Heed, Moment, Policy,
-    Pushed, ResponseHead, Spelling, Terms, Variance, Waiter, Window, Windows,
+    Arrival, Awaited, BodyReader, DeclineReason, Demands, FailureKind, Fields, Fill, Filling, Heed, KeyParts, Moment,
+    Policy, Pushed, Regime, ResponseHead, Scheme, Site, Spelling, Terms, Variance, Waiter, Window, Windows,
 };
 
 /// No body of a story is kept above this.
@@ -40,6 +43,14 @@ fn at(seconds: u64) -> Moment {
 fn head(status: u16, lines: &[Line]) -> ResponseHead {
     let line = |(name, value): &Line| (name.parse::<HeaderName>().unwrap(), HeaderValue::from_static(value));
     ResponseHead { status: StatusCode::from_u16(status).unwrap(), fields: lines.iter().map(line).collect::<Fields>() }
+}
+
+/// The key of a page of an upstream.
+fn key_of(upstream: &str, path: &str) -> Vec<u8> {
+    let site = Site { generation: "", upstream, scheme: Scheme::Http, host: None };
+    let mut key = Vec::new();
+    KeyParts { regime: Regime::Window, site, path, query: None, cookies: None, form: None }.write(&mut key);
+    key
 }
 
 /// A request for a page in a language.
@@ -296,6 +307,7 @@ fn play(story: &[(u64, Act)]) {
 }
 
 mod stories;
+mod versions;
 
 /// What becomes of a fill, seconds, and what a visitor gets then.
 type Known = (&'static [(u64, Act)], u64, &'static str);

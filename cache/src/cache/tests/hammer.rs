@@ -33,10 +33,14 @@ const WINDOWS: Windows = Windows {
 type Hammered = Cache<&'static str>;
 
 /// A small generator of numbers (xorshift64*), so that a run depends on its seed and the scheduler alone.
-struct Random(u64);
+pub(super) struct Random(u64);
 
 impl Random {
-    fn below(&mut self, bound: u64) -> u64 {
+    pub(super) fn new(seed: u64) -> Random {
+        Random(seed.wrapping_mul(0x9E37_79B9_7F4A_7C15))
+    }
+
+    pub(super) fn below(&mut self, bound: u64) -> u64 {
         self.0 ^= self.0 >> 12;
         self.0 ^= self.0 << 25;
         self.0 ^= self.0 >> 27;
@@ -236,7 +240,7 @@ fn promises_2_and_3_hold_under_many_threads() {
             let (cache, clock, running, policy) = (&cache, &clock, running.as_slice(), &policy);
             scope.spawn(move || {
                 let runtime = Builder::new_current_thread().enable_time().build().unwrap();
-                let random = Random(seed.wrapping_mul(0x9E37_79B9_7F4A_7C15));
+                let random = Random::new(seed);
                 let mut hammer = Hammer { cache, running, policy, clock, random, runtime, answers: Answers::default() };
                 for _ in 0..VISITS {
                     let number = hammer.random.below(running.len() as u64);
