@@ -12,6 +12,7 @@
 mod address;
 mod cache;
 mod cors;
+mod downstream;
 mod expand;
 mod lines;
 mod listener;
@@ -50,6 +51,7 @@ use route::Surroundings;
 use section::Section;
 use table::clashes;
 
+use crate::downstream::DownstreamPurge;
 use crate::regular_file;
 use crate::rules::Rule;
 
@@ -104,6 +106,8 @@ pub struct Config {
     pub routes: Vec<Route>,
     /// The "proxy file", in the order of the file: redirects, answers, rewrites, and changed header fields.
     pub proxy: Vec<Rule>,
+    /// Calls that are made after each invalidation, so that caches in front hear of it. Default: none.
+    pub downstream_purge: Vec<DownstreamPurge>,
 }
 
 /// What happens to a path that ends in a slash.
@@ -281,6 +285,7 @@ impl Config {
         let surroundings = Surroundings { upstreams: &upstreams, default_upstream, expire: cache.expire, file };
         let routes = read_routes(section.get("routes"), &defaults, &surroundings, report);
         let proxy = proxy::read_all(section.get("proxy"), &upstreams, report);
+        let downstream_purge = downstream::read_all(section.get("downstream_purge"), report);
         let slashes = [("ignore", TrailingSlash::Ignore), ("redirect", TrailingSlash::Redirect)];
         let unmatched = [("pass", Unmatched::Pass), ("404", Unmatched::NotFound)];
         Self {
@@ -298,6 +303,7 @@ impl Config {
             default_upstream,
             routes,
             proxy,
+            downstream_purge,
         }
     }
 }
@@ -414,6 +420,7 @@ const KEYS: &[&str] = &[
     "unmatched",
     "routes",
     "proxy",
+    "downstream_purge",
 ];
 
 const HOSTS: &str = "a list of names of hosts (`[acme.com]`, or `[]` for any)";

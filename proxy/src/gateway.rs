@@ -12,6 +12,7 @@ use tokio::sync::Semaphore;
 use crate::access_log::AccessLog;
 use crate::clock::Clock;
 use crate::config::CacheSettings;
+use crate::downstream::Downstream;
 use crate::failure::Failure;
 use crate::metrics::Metrics;
 use crate::refresh::MAX_REFRESHES;
@@ -31,6 +32,8 @@ pub struct Gateway {
     pub access_log: AccessLog,
     /// Connections to handlers, for fetches.
     pub connector: Connector,
+    /// Caches in front, which hear of what is invalidated.
+    pub downstream: Downstream,
     /// Turns at coding stored bodies.
     pub coders: Arc<Semaphore>,
     /// Places for invalidations whose pages are fetched again.
@@ -46,6 +49,7 @@ impl Gateway {
         metrics: Metrics,
         access_log: AccessLog,
         framework: &ServerConf,
+        downstream: Downstream,
     ) -> Arc<Gateway> {
         Arc::new(Gateway {
             snapshot: ArcSwap::from_pointee(snapshot),
@@ -54,6 +58,7 @@ impl Gateway {
             metrics,
             access_log,
             connector: Connector::new(Some(ConnectorOptions::from_server_conf(framework))),
+            downstream,
             // A core that codes is a core that does not serve: at most half of them do.
             coders: Arc::new(Semaphore::new(framework.threads.div_ceil(2))),
             refreshing: Arc::new(Semaphore::new(MAX_REFRESHES)),

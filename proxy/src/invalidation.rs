@@ -101,10 +101,11 @@ pub fn forget(gateway: &Arc<Gateway>, invalidation: &Invalidation) -> Count {
         matched = told_count(count),
         "forgotten"
     );
+    // Caches in front are told here, and nowhere else.
+    gateway.downstream.tell(&selections, *mode);
     if let Some(refreshing) = refreshing {
         refreshing.start(selections);
     }
-    // Whoever keeps answers downstream is told here, and nowhere else.
     count
 }
 

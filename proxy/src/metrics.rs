@@ -3,6 +3,7 @@
 mod families;
 mod figures;
 mod invalidation;
+mod purges;
 
 use std::time::Duration;
 
@@ -15,8 +16,10 @@ use crate::outcome::{Fetched, Outcome, PassReason, ServedStale, XCache};
 use families::Families;
 use figures::Figures;
 use invalidation::{MODES, mode};
+use purges::PurgeFamilies;
 
 pub use invalidation::InvalidationKind;
+pub use purges::Purges;
 
 /// Label of requests that no route matches, and of those that were refused before a route was looked for.
 pub const NO_ROUTE: &str = "(none)";
@@ -143,15 +146,17 @@ pub struct Metrics {
     uncacheable: IntCounterVec,
     stale_served: IntCounterVec,
     figures: Figures,
+    downstream: PurgeFamilies,
 }
 
 impl Metrics {
-    /// Every family, registered, with zero for its closed labels. `routes` and `upstreams` are the names that will be used.
+    /// Every family, registered, with zero for its closed labels. `routes`, `upstreams` and
+    /// `downstream` are the names that will be used.
     ///
     /// # Errors
     ///
     /// The library's, when two families share a name: a bug.
-    pub fn new(routes: &[&str], upstreams: &[&str]) -> prometheus::Result<Metrics> {
+    pub fn new(routes: &[&str], upstreams: &[&str], downstream: &[&str]) -> prometheus::Result<Metrics> {
         let registry = Registry::new();
         let families = Families(&registry);
         let build = families.gauges("evergate_build_info", "The running version; always 1.", &["version"])?;
@@ -218,14 +223,15 @@ impl Metrics {
                 &["route", "reason"],
             )?,
             figures: Figures::new(&families)?,
+            downstream: PurgeFamilies::new(&families)?,
             registry,
         };
-        metrics.prepare(routes, upstreams);
+        metrics.prepare(routes, upstreams, downstream);
         Ok(metrics)
     }
 
     /// Zero for every closed label, so that a rate has something to begin with.
-    fn prepare(&self, routes: &[&str], upstreams: &[&str]) {
+    fn prepare(&self, routes: &[&str], upstreams: &[&str], downstream: &[&str]) {
         for route in routes.iter().chain([&NO_ROUTE]) {
             for cache in XCache::ALL {
                 self.requests.with_label_values(&[route, "GET", "2xx", cache.label()]);
@@ -260,6 +266,7 @@ impl Metrics {
                 self.invalidations.with_label_values(&[kind.as_str(), mode(way)]);
             }
         }
+        self.downstream.prepare(downstream);
     }
 
     /// Counts a request that is over. `status` is none when the visitor left before there was one.
@@ -308,6 +315,11 @@ impl Metrics {
     /// Counts a page that was to be rendered before anybody asks.
     pub fn prerendered(&self, route: &str, result: Prerendering) {
         self.prerendered.with_label_values(&[route, result.as_str()]).inc();
+    }
+
+    /// What is counted of the cache in front that has this name.
+    pub fn purges(&self, name: &str) -> Purges {
+        self.downstream.of(name)
     }
 
     /// Counts a popular page that was to be fetched again because it was invalidated.

@@ -23,6 +23,7 @@ use crate::config::{Builtin, Config, Listen, Origin};
 use crate::connection::Connections;
 use crate::connection::transport::Transport;
 use crate::demo::Demo;
+use crate::downstream::Downstream;
 use crate::gateway::Gateway;
 use crate::metrics::Metrics;
 use crate::pass::PassThrough;
@@ -33,6 +34,9 @@ use crate::sweep;
 
 /// How long requests under way may take to end once the gateway is told to stop.
 const GRACE: Duration = Duration::from_secs(8);
+
+/// How long caches in front may take, after that, to hear of what was invalidated.
+const LAST_CALLS: Duration = Duration::from_millis(1500);
 
 /// Connections that may wait to be accepted.
 const BACKLOG: u32 = 4096;
@@ -58,6 +62,9 @@ pub enum ServerError {
     /// The metrics are inconsistent: a bug.
     #[error("cannot set up the metrics")]
     Metrics(#[from] prometheus::Error),
+    /// Caches in front cannot be called.
+    #[error("cannot set up the calls of downstream_purge")]
+    Downstream(#[source] reqwest::Error),
     /// Signals cannot be received.
     #[error("cannot receive signals")]
     Signals(#[source] io::Error),
@@ -138,6 +145,7 @@ async fn serve(config: &Config, tell: impl Fn(News<'_>)) -> Result<(), ServerErr
         let connections = Arc::new(Connections::new(Arc::clone(&gateway), Arc::clone(&proxy), *h2c));
         accepting.spawn(accept(listener, connections, stopping.clone(), Arc::clone(&places)));
     }
+    gateway.downstream.start().map_err(ServerError::Downstream)?;
     let mut signals = Signals::hear().map_err(ServerError::Signals)?;
     tell(News::Listening(&addresses));
     let plan =
@@ -158,6 +166,7 @@ async fn serve(config: &Config, tell: impl Fn(News<'_>)) -> Result<(), ServerErr
     // The listeners close before anything else ends, so that new visitors go elsewhere at once.
     while accepting.join_next().await.is_some() {}
     drain(&places).await;
+    gateway.downstream.finish(LAST_CALLS).await;
     Ok(())
 }
 
@@ -174,9 +183,11 @@ pub(crate) fn gateway(
     let snapshot = Snapshot::new(config, demo);
     let routes: Vec<&str> = snapshot.routes.iter().map(|route| route.pattern.as_str()).collect();
     let upstreams: Vec<&str> = config.upstreams.iter().map(|upstream| upstream.name.as_str()).collect();
-    let metrics = Metrics::new(&routes, &upstreams)?;
+    let names: Vec<&str> = config.downstream_purge.iter().map(|entry| entry.name.as_str()).collect();
+    let metrics = Metrics::new(&routes, &upstreams, &names)?;
+    let downstream = Downstream::new(&config.downstream_purge, &metrics);
     let access_log = AccessLog::new(config.log.access);
-    Ok(Gateway::new(snapshot, &config.cache, Clock::start(), metrics, access_log, framework))
+    Ok(Gateway::new(snapshot, &config.cache, Clock::start(), metrics, access_log, framework, downstream))
 }
 
 /// The embedded demo service, when an upstream wants it.

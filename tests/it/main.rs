@@ -20,6 +20,8 @@ mod dashboards;
 #[cfg(test)]
 mod demo;
 #[cfg(test)]
+mod downstream;
+#[cfg(test)]
 mod explain;
 #[cfg(test)]
 mod failure;

@@ -61,7 +61,7 @@ async fn every_family_is_there_from_the_first_scrape() {
 }
 
 /// Labels with closed lists: family, label, values.
-const CLOSED: [(&str, &str, &[&str]); 9] = [
+const CLOSED: [(&str, &str, &[&str]); 10] = [
     ("evergate_requests_total", "cache", &["hit", "stale", "miss", "revalidated", "pass"]),
     ("evergate_request_duration_seconds_count", "cache", &["hit", "stale", "miss", "revalidated", "pass"]),
     (
@@ -92,6 +92,7 @@ const CLOSED: [(&str, &str, &[&str]); 9] = [
     ("evergate_stale_served_total", "reason", &["revalidating", "error", "busy"]),
     ("evergate_invalidations_total", "kind", &["tag", "path", "prefix", "route", "layout", "group", "all"]),
     ("evergate_invalidations_total", "mode", &["stale", "delete", "expire"]),
+    ("evergate_downstream_purges_total", "result", &["ok", "retried", "failed"]),
 ];
 
 #[tokio::test]

@@ -48,7 +48,8 @@ pub(super) fn name(node: &Node) -> Result<String, Expected> {
     method(node).map(|method| method.as_str().to_owned())
 }
 
-fn method(node: &Node) -> Result<Method, Expected> {
+/// Reads a method.
+pub(super) fn method(node: &Node) -> Result<Method, Expected> {
     const EXPECTED: &str = "the name of a method (GET, POST, PUT, PATCH, DELETE, OPTIONS, HEAD)";
     let text = node.text().ok_or(EXPECTED)?;
     let method = Method::from_bytes(text.as_bytes()).map_err(|_| EXPECTED)?;

@@ -1,6 +1,7 @@
 //! Whole configurations: defaults, the reference, what is broken, and what becomes of each part.
 
 mod cors;
+mod downstream;
 mod proxy;
 mod settings;
 
@@ -100,6 +101,7 @@ fn the_reference_runs_the_demo() {
     // What the reference shows as defaults are the defaults.
     assert_eq!((&config.listen, &config.admin, &config.log), (&expected.listen, &expected.admin, &expected.log));
     assert_eq!((&config.cache, &config.upstreams), (&expected.cache, &expected.upstreams));
+    assert_eq!(config.downstream_purge, []);
     assert_eq!((config.threads, config.trailing_slash), (expected.threads, expected.trailing_slash));
     assert_eq!((config.unmatched, &config.hosts, &config.purge), (expected.unmatched, &expected.hosts, &None));
     let windows: Vec<(String, Revalidate)> =
@@ -139,6 +141,7 @@ fn what_the_reference_comments_out_is_accepted_too() {
     assert_eq!(config.upstreams.len(), 2);
     assert_eq!(config.routes[2].vary, ["accept-language"]);
     assert_eq!(config.routes[7].upstream, UpstreamId(1));
+    assert_eq!(config.downstream_purge[0].name, "cdn");
 }
 
 #[test]

@@ -67,6 +67,6 @@ impl Figures {
 
 /// Prometheus knows only floating-point numbers.
 #[expect(clippy::cast_precision_loss, reason = "exact up to 2^53, and a gauge need not be beyond")]
-fn lossy(number: u64) -> f64 {
+pub(super) fn lossy(number: u64) -> f64 {
     number as f64
 }
