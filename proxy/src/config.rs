@@ -56,6 +56,7 @@ use crate::regular_file;
 use crate::rules::Rule;
 
 pub use cache::CacheSettings;
+pub use downstream::DownstreamTags;
 pub use listener::{Admin, Listen};
 pub use log::{AccessLog, Log, LogFormat, LogLevel};
 pub use methods::Methods;
@@ -106,6 +107,8 @@ pub struct Config {
     pub routes: Vec<Route>,
     /// The "proxy file", in the order of the file: redirects, answers, rewrites, and changed header fields.
     pub proxy: Vec<Rule>,
+    /// In which field answers tell caches in front their tags: `none` (default), `cache-tag` or `surrogate-key`.
+    pub downstream_tags: Option<DownstreamTags>,
     /// Calls that are made after each invalidation, so that caches in front hear of it. Default: none.
     pub downstream_purge: Vec<DownstreamPurge>,
 }
@@ -303,6 +306,7 @@ impl Config {
             default_upstream,
             routes,
             proxy,
+            downstream_tags: section.read("downstream_tags", report, DownstreamTags::read).flatten(),
             downstream_purge,
         }
     }
@@ -420,6 +424,7 @@ const KEYS: &[&str] = &[
     "unmatched",
     "routes",
     "proxy",
+    "downstream_tags",
     "downstream_purge",
 ];
 

@@ -15,8 +15,8 @@ use evergate_cache::{
     Audience, CACHE_GROUPS, Dating, DeclineReason, EVERGATE_CACHE_CONTROL, Fill, Filling, Groups, Making, Moment,
     Policy, Pushed, Recoding, ResponseHead, Room, Tags, may_be_coded,
 };
-use http::HeaderValue;
 use http::header::{ACCEPT_ENCODING, SET_COOKIE};
+use http::{HeaderValue, StatusCode};
 use pingora::protocols::http::v1::client::HttpSession;
 use pingora::upstreams::peer::HttpPeer;
 use tokio::sync::OwnedSemaphorePermit;
@@ -24,7 +24,7 @@ use tokio::time::{Instant, timeout, timeout_at};
 use tracing::warn;
 
 use crate::admission::Selected;
-use crate::config::Param;
+use crate::config::{DownstreamTags, Param};
 use crate::failure::{ErrorAnswer, Failure, Refusal};
 use crate::gateway::Gateway;
 use crate::handler_request::HandlerRequest;
@@ -32,6 +32,7 @@ use crate::metrics::{Revalidation, UpstreamResult};
 use crate::request::Request;
 use crate::rules::FieldLines;
 use crate::snapshot::{Route, Snapshot};
+use crate::tags;
 use answer::received;
 pub use listing::{ListingError, Wanted, document, list};
 use origin::Asker;
@@ -82,6 +83,7 @@ pub fn start(
         site: selected.key(request.scheme, snapshot).site.bytes(),
         path: selected.path.to_owned(),
         params: selected.matched.params(),
+        downstream_tags: snapshot.downstream_tags,
         making: match errand {
             Errand::Miss | Errand::Refresh(_) => Making::OnDemand,
             Errand::Ahead => Making::Ahead(Arc::default()),
@@ -118,6 +120,8 @@ struct Fetch {
     /// The path in normal form, and its parameters, for tags.
     path: String,
     params: Vec<(String, Param)>,
+    /// In which field caches in front are told of them.
+    downstream_tags: Option<DownstreamTags>,
     /// Why the response is made.
     making: Making,
     request: HandlerRequest,
@@ -225,7 +229,12 @@ impl Fetch {
         self.gateway.metrics.upstream_answered(upstream, UpstreamResult::of(&asked), now.since(begun));
         let answering = asked?;
         let header = answering.session.resp_header().ok_or(Failure::Malformed)?;
-        let answer::Received { head, ends_by_itself, dating, tags } = received(header, now.wall)?;
+        let answer::Received { mut head, ends_by_itself, dating, tags } = received(header, now.wall)?;
+        // A 304 without tags says nothing of them.
+        if !tags.is_empty() || head.status != StatusCode::NOT_MODIFIED {
+            let told = self.downstream_tags.and_then(|form| tags::told(form, self.tags(&tags).iter()));
+            told.into_iter().for_each(|(name, value)| head.fields.append(name, value));
+        }
         Ok(Answered { head, ends_by_itself, dating, tags, answering, now })
     }
 

@@ -299,8 +299,7 @@ impl ProxyHttp for PassThrough {
             passage.leash.begun(silence(passage, request));
         }
         if status.is_informational() && status != StatusCode::SWITCHING_PROTOCOLS {
-            keep_for_ourselves(response);
-            return Ok(());
+            return keep_for_ourselves(response, None);
         }
         if request.keep_alive && request.headers.contains_key(EXPECT) && session.is_body_done() {
             // The framework gave the connection up when it relayed the 100, before the body was there.
@@ -320,7 +319,7 @@ impl ProxyHttp for PassThrough {
             // Of the handler's connection, not of the visitor's (RFC 9110 section 7.6.1).
             response.remove_header(name);
         }
-        keep_for_ourselves(response);
+        keep_for_ourselves(response, passage.snapshot.downstream_tags)?;
         if must_not_be_kept(passage, request, response) {
             response.insert_header(CACHE_CONTROL, NO_STORE)?;
         }

@@ -9,8 +9,8 @@ use http::header::COOKIE;
 use http::{HeaderName, HeaderValue};
 
 use crate::config::{
-    self, Config, Dynamic, FetchCache, Kind, PreferredRegion, Purge, Query, QueryPattern, TrailingSlash, Unmatched,
-    UpstreamId,
+    self, Config, DownstreamTags, Dynamic, FetchCache, Kind, PreferredRegion, Purge, Query, QueryPattern,
+    TrailingSlash, Unmatched, UpstreamId,
 };
 use crate::forwarded::WRITTEN;
 use crate::known::{Known, Others};
@@ -47,6 +47,8 @@ pub struct Snapshot {
     pub routes: Vec<Arc<Route>>,
     /// What comes before the routes, in the order of the file.
     pub rules: Rules,
+    /// In which field answers tell caches in front their tags.
+    pub downstream_tags: Option<DownstreamTags>,
 }
 
 /// An upstream that rewrites name.
@@ -191,6 +193,7 @@ impl Snapshot {
             table: RouteTable::new(config.routes.iter().map(|route| &route.pattern)),
             routes,
             rules,
+            downstream_tags: config.downstream_tags,
             elsewhere,
             purge: config.purge.clone(),
             upstreams,

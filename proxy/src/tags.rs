@@ -2,9 +2,9 @@
 //! handler sends.
 
 use evergate_cache::Tags;
-use http::{HeaderMap, HeaderName};
+use http::{HeaderMap, HeaderName, HeaderValue};
 
-use crate::config::{Kind, Param, TagTemplate};
+use crate::config::{DownstreamTags, Kind, Param, TagTemplate};
 use crate::target::decode;
 
 /// How the implied tags of Next.js begin.
@@ -16,6 +16,9 @@ pub const TAG_FIELDS: [(HeaderName, char); 3] = [
     (HeaderName::from_static("surrogate-key"), ' '),
     (HeaderName::from_static("x-next-cache-tags"), ','),
 ];
+
+/// Most bytes of tags that caches in front are told of one response: as many as Cloudflare and Fastly read.
+const MOST_TOLD: usize = 16 << 10;
 
 /// What a route says of tags.
 #[derive(Debug)]
@@ -62,11 +65,33 @@ pub fn layout_tag(layout: &str) -> String {
 /// The tags that a handler sends with an answer.
 pub fn sent(fields: &HeaderMap) -> Vec<String> {
     let of_field = |(name, between): &(HeaderName, char)| {
-        let lines: Vec<&[u8]> = fields.get_all(name).iter().map(http::HeaderValue::as_bytes).collect();
+        let lines: Vec<&[u8]> = fields.get_all(name).iter().map(HeaderValue::as_bytes).collect();
         let text = String::from_utf8_lossy(&lines.join(&u8::try_from(*between).unwrap_or(b','))).into_owned();
         text.split(*between).map(str::trim).filter(|tag| !tag.is_empty()).map(str::to_owned).collect::<Vec<_>>()
     };
     TAG_FIELDS.iter().flat_map(of_field).collect()
+}
+
+/// The field in which a cache in front is told of these tags, as many as fit and can stand in it; none where there are none.
+pub fn told<'t>(form: DownstreamTags, tags: impl Iterator<Item = &'t str>) -> Option<(HeaderName, HeaderValue)> {
+    let (name, between) = match form {
+        DownstreamTags::CacheTag => (HeaderName::from_static("cache-tag"), ','),
+        DownstreamTags::SurrogateKey => (HeaderName::from_static("surrogate-key"), ' '),
+    };
+    let mut text = String::new();
+    // A tag that looks like two there would be neither.
+    for tag in tags.filter(|tag| !tag.contains(between) && !tag.contains(char::is_control)) {
+        let room = MOST_TOLD.saturating_sub(text.len() + between.len_utf8());
+        if tag.len() > room {
+            break;
+        }
+        if !text.is_empty() {
+            text.push(between);
+        }
+        text.push_str(tag);
+    }
+    let value = HeaderValue::from_bytes(text.as_bytes()).ok()?;
+    (!value.is_empty()).then_some((name, value))
 }
 
 /// The tags that Next.js gives a page (`getImplicitTags` of Next.js 16): a layout at each level, the page, and the path.

@@ -1,7 +1,7 @@
-//! Caches in front: they hear of what is invalidated, whatever it takes. The cache in front is an origin of
-//! its own here.
+//! Caches in front: they hear of what is invalidated, whatever it takes, and they are told the tags of what they get. The cache
+//! in front is an origin of its own here.
 
-use evergate_tests::{Client, Gate, Gateway, Origin, Reply, Response, until};
+use evergate_tests::{Client, Gate, Gateway, Origin, Reply, Response, get, until};
 
 /// A gateway with these entries of `downstream_purge`, in which `CDN` stands for the address of the cache in front.
 async fn in_front(cdn: &Origin, entries: &str) -> (Origin, Gateway) {
@@ -162,4 +162,62 @@ async fn what_cannot_be_told_before_the_gateway_ends_is_logged() {
             "{lost}"
         );
     }
+}
+
+#[tokio::test]
+async fn caches_in_front_are_told_tags_where_the_configuration_says_so() {
+    let origin = Origin::start().await;
+    origin.on("/*", |_| {
+        let validated = Reply::ok("page").header("etag", "\"1\"").header("cache-control", "max-age=60");
+        validated.header("cache-tag", "a, two words").header("x-next-cache-tags", "n")
+    });
+    let routes = "- { path: /window, revalidate: 1h, tags: [own] }\n- { path: /origin, revalidate: origin }";
+    let implied = |page: &str| {
+        ["/layout", &format!("/{page}/layout"), &format!("/{page}/route"), &format!("/{page}")]
+            .map(|tag| format!("_N_T_{tag}"))
+    };
+    for (setting, field, between, sent) in [
+        ("cache-tag", "cache-tag", ",", &["a", "two words", "n"][..]),
+        ("surrogate-key", "surrogate-key", " ", &["a", "n"]),
+    ] {
+        let gateway = Gateway::simple(&origin, &format!("{routes}\ndownstream_tags: {setting}")).await;
+        let join = |tags: &[String]| {
+            let all = tags.iter().map(String::as_str).chain(sent.iter().copied());
+            Some(all.collect::<Vec<_>>().join(between))
+        };
+        let window: Vec<String> = implied("window").into_iter().chain(["own".to_owned()]).collect();
+        for (target, expected) in
+            [("/window", join(&window)), ("/origin", join(&implied("origin"))), ("/passes", join(&[]))]
+        {
+            for _ in 0..2 {
+                let answer = get(gateway.address(), target).await;
+                assert_eq!(
+                    answer.all(field).join("|"),
+                    expected.clone().unwrap_or_default(),
+                    "{target} {}",
+                    answer.x_cache()
+                );
+                for other in ["cache-tag", "surrogate-key", "x-next-cache-tags"].iter().filter(|name| **name != field) {
+                    assert_eq!(answer.header(other), None, "{target}");
+                }
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_304_keeps_the_tags_that_it_says_nothing_of() {
+    let origin = Origin::start().await;
+    origin.on_counted("/p", |_, count| match count {
+        1 => Reply::ok("one").header("etag", "\"1\"").header("cache-tag", "first"),
+        2 => Reply::ok("").status(304).header("etag", "\"1\""),
+        _ => Reply::ok("").status(304).header("etag", "\"1\"").header("cache-tag", "second"),
+    });
+    let routes = "- { path: /p, revalidate: 10ms }\ndownstream_tags: cache-tag";
+    let gateway = Gateway::simple(&origin, routes).await;
+    let tags = async || get(gateway.address(), "/p").await.header("cache-tag").unwrap_or_default().to_owned();
+    assert!(tags().await.ends_with(",first"));
+    until("it is confirmed with other tags", async || tags().await.ends_with(",second")).await;
+    assert!(origin.count("/p") >= 3);
+    assert!(!tags().await.contains("first"));
 }

@@ -13,6 +13,24 @@ use super::quantity::{choice, count_up_to, positive_duration, whole_number};
 use super::section::{Section, nearest, words};
 use crate::downstream::{DownstreamPurge, Form, Item, Kind, Message, Mode, Placeholder, Site, Stands, Template};
 
+/// In which field caches in front are told of the tags of what they get.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum DownstreamTags {
+    /// `cache-tag`: with commas between them, for Cloudflare.
+    CacheTag,
+    /// `surrogate-key`: with spaces between them, for Fastly and Varnish.
+    SurrogateKey,
+}
+
+impl DownstreamTags {
+    /// Reads the setting `downstream_tags`; none is none.
+    pub(super) fn read(node: &Node) -> Result<Option<Self>, Expected> {
+        let choices =
+            [("none", None), ("cache-tag", Some(Self::CacheTag)), ("surrogate-key", Some(Self::SurrogateKey))];
+        choice(node, &choices)
+    }
+}
+
 /// Reads the section `downstream_purge`: one entry, or a list of them.
 pub(super) fn read_all(node: Option<&Node>, report: &mut Report) -> Vec<DownstreamPurge> {
     let Some(node) = node else { return Vec::new() };

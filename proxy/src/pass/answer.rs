@@ -8,6 +8,7 @@ use http::{Method, StatusCode};
 use pingora::{Error, ErrorType};
 use pingora_http::ResponseHeader;
 
+use crate::config::DownstreamTags;
 use crate::failure::ASKS_TO_BE_KEPT;
 use crate::fetch::answer::checked;
 use crate::invalidation::REVALIDATION_FIELDS;
@@ -15,7 +16,7 @@ use crate::outcome::PassReason;
 use crate::passage::Passage;
 use crate::request::Request;
 use crate::snapshot::{Route, RouteKind, Wanting};
-use crate::tags::TAG_FIELDS;
+use crate::tags::{TAG_FIELDS, sent, told};
 
 /// Refuses what a handler's answer must not be, and leaves one length where it gave several of the same.
 pub(super) fn check_answer(request: &Request, response: &mut ResponseHeader) -> pingora::Result<()> {
@@ -42,12 +43,17 @@ fn first_length(response: &ResponseHeader) -> Option<String> {
     Some(first.split(',').next()?.trim().to_owned())
 }
 
-/// Removes what is for the gateway alone.
-pub(super) fn keep_for_ourselves(response: &mut ResponseHeader) {
+/// Removes what is for the gateway alone; tags remain in the one field in which caches in front are told of them.
+pub(super) fn keep_for_ourselves(response: &mut ResponseHeader, form: Option<DownstreamTags>) -> pingora::Result<()> {
+    let told = form.and_then(|form| told(form, sent(&response.headers).iter().map(String::as_str)));
     let tags = TAG_FIELDS.map(|(name, _)| name).into_iter();
     for name in tags.chain(REVALIDATION_FIELDS).chain([EVERGATE_CACHE_CONTROL]) {
         response.remove_header(&name);
     }
+    if let Some((name, value)) = told {
+        response.insert_header(name, value)?;
+    }
+    Ok(())
 }
 
 /// Whether an answer asks to be kept where the route takes that for an error (`fetch_cache: only-no-store`).

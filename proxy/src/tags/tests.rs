@@ -3,8 +3,8 @@
 use http::{HeaderMap, HeaderName, HeaderValue};
 use serde_json::Value;
 
-use super::{Tagger, implied, layout_tag, pathname, sent};
-use crate::config::{Kind, Param};
+use super::{Tagger, implied, layout_tag, pathname, sent, told};
+use crate::config::{DownstreamTags, Kind, Param};
 
 #[test]
 fn next_implies_tags_by_page_and_path() {
@@ -92,4 +92,27 @@ routes: [{ path: '/shop/[tag]/[...rest]', revalidate: 1, tags: [shop, 'tag:{tag}
     ];
     let filled: Vec<String> = config.routes[0].tags.iter().map(|template| template.fill(&params)).collect();
     assert_eq!(filled, ["shop", "tag:a b", "a b-x/y!"]);
+}
+
+#[test]
+fn caches_in_front_are_told_of_tags_in_one_field() {
+    let tell = |form, tags: &[&str]| {
+        told(form, tags.iter().copied())
+            .map(|(name, value)| format!("{name}: {}", String::from_utf8_lossy(value.as_bytes())))
+    };
+    let cases: [(&[&str], &str, &str); 3] = [
+        (&["a", "b c", "d,e", "\u{e9}"], "cache-tag: a,b c,\u{e9}", "surrogate-key: a d,e \u{e9}"),
+        (&["a\r\nx: y", "\0", "b"], "cache-tag: b", "surrogate-key: b"),
+        (&["one"], "cache-tag: one", "surrogate-key: one"),
+    ];
+    for (tags, commas, spaces) in cases {
+        assert_eq!(tell(DownstreamTags::CacheTag, tags).as_deref(), Some(commas));
+        assert_eq!(tell(DownstreamTags::SurrogateKey, tags).as_deref(), Some(spaces));
+    }
+    assert_eq!(tell(DownstreamTags::CacheTag, &[]), None);
+    assert_eq!(tell(DownstreamTags::SurrogateKey, &["a b"]), None);
+    let many: Vec<String> = (0..128).map(|number| format!("{number:0>256}")).collect();
+    let (_, value) = told(DownstreamTags::CacheTag, many.iter().map(String::as_str)).unwrap();
+    assert_eq!((value.len(), 16 * 1024), (63 * 257 - 1, 16_384));
+    assert!(value.as_bytes().ends_with(b"62"));
 }
