@@ -51,6 +51,7 @@ pub mod rules;
 pub mod ruling;
 pub mod serve;
 pub mod server;
+pub mod sitemap;
 pub mod snapshot;
 pub mod sweep;
 pub mod tags;
