@@ -1,6 +1,8 @@
-//! The admin listener: health, readiness, metrics, what is stored, explanations and orders to forget, apart from the visitors' traffic.
+//! The admin listener: health, readiness, metrics, what is stored, explanations, and orders to forget and to
+//! fetch ahead, apart from the visitors' traffic.
 
 mod guard;
+mod warm;
 
 use std::sync::Arc;
 
@@ -13,7 +15,7 @@ use axum::middleware::from_fn_with_state;
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use tokio::net::TcpListener;
-use tokio::sync::watch;
+use tokio::sync::{Semaphore, watch};
 
 use crate::explain::{Question, explain};
 use crate::gateway::Gateway;
@@ -27,12 +29,14 @@ use guard::{Guard, guard};
 pub struct Admin {
     gateway: Arc<Gateway>,
     phase: watch::Receiver<Phase>,
+    /// The turn at warming up: one at a time.
+    warming: Arc<Semaphore>,
 }
 
 impl Admin {
     /// The admin side of `gateway`, which is in this phase.
     pub fn new(gateway: Arc<Gateway>, phase: watch::Receiver<Phase>) -> Admin {
-        Admin { gateway, phase }
+        Admin { gateway, phase, warming: Arc::new(Semaphore::new(1)) }
     }
 
     /// Serves `listener` until the process ends: a probe wants to be told that the gateway is draining. With a token, what
@@ -42,6 +46,7 @@ impl Admin {
             .route("/cache", get(listed))
             .route("/explain", get(explained))
             .route("/invalidate", post(invalidate).layer(DefaultBodyLimit::max(MAX_ORDER)))
+            .route("/warm", post(warm::warmed))
             .route_layer(from_fn_with_state(Guard::new(token, listener.local_addr()?), guard));
         let routes = Router::new()
             .route("/healthz", get(healthz))
@@ -127,7 +132,7 @@ async fn invalidate(State(admin): State<Admin>, body: Result<Bytes, BytesRejecti
 }
 
 async fn not_found() -> Response {
-    let there = "/healthz, /readyz, /metrics, /cache, /explain and /invalidate";
+    let there = "/healthz, /readyz, /metrics, /cache, /explain, /invalidate and /warm";
     error(StatusCode::NOT_FOUND, &format!("no such endpoint; there are {there}"))
 }
 

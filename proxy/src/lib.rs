@@ -5,7 +5,8 @@
 //! a route, and [`ruling`] what that means for who serves it; [`serve`] answers it, from the cache where
 //! [`admission`] lets it; [`fetch`] asks handlers and fills what is missing; what the cache has no part in goes through
 //! [`pass`], with [`effects`] on what is stored. [`forwarded`] says which of a visitor's fields a handler may see, [`compress`]
-//! codes what is stored. [`prerender`] fetches before anybody asks. What is invalidated is told caches in front by [`downstream`]. [`outcome`] names what happened, and [`observe`] tells it.
+//! codes what is stored. [`prerender`] and [`warm`] fetch before anybody asks, and so does [`refresh`] after an [`invalidation`], of
+//! which caches in front are told by [`downstream`]. [`outcome`] names what happened, and [`observe`] tells it.
 //!
 //! This is the only crate that knows the framework, files, signals and the outside world. Begin with [`server::run`] for the
 //! process, with [`serve::serve`] for a request.
@@ -57,3 +58,4 @@ pub mod sweep;
 pub mod tags;
 pub mod target;
 pub mod upstream;
+pub mod warm;

@@ -83,6 +83,32 @@ impl Prerendering {
     }
 }
 
+/// What came of a page that was to be warmed up.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Warmed {
+    /// It was fetched, or refreshed where it was stale.
+    Rendered,
+    /// It was there already.
+    Fresh,
+    /// It should be there and is not.
+    Failed,
+    /// Nothing is kept of it.
+    NotCached,
+}
+
+impl Warmed {
+    const ALL: [Warmed; 4] = [Warmed::Rendered, Warmed::Fresh, Warmed::Failed, Warmed::NotCached];
+
+    fn as_str(self) -> &'static str {
+        match self {
+            Warmed::Rendered => "rendered",
+            Warmed::Fresh => "fresh",
+            Warmed::Failed => "failed",
+            Warmed::NotCached => "not_cached",
+        }
+    }
+}
+
 /// What came of fetching again what was popular when it was invalidated.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Refreshed {
@@ -140,6 +166,7 @@ pub struct Metrics {
     revalidations: IntCounterVec,
     revalidation_duration: HistogramVec,
     prerendered: IntCounterVec,
+    warmed: IntCounterVec,
     refreshed: IntCounterVec,
     invalidations: IntCounterVec,
     coalesced: IntCounterVec,
@@ -197,6 +224,11 @@ impl Metrics {
                 "Pages that were to be rendered before anybody asks, by what came of it.",
                 &["route", "result"],
             )?,
+            warmed: families.counters(
+                "evergate_warmed_total",
+                "Pages of warm-ups by what came of them.",
+                &["route", "result"],
+            )?,
             refreshed: families.counters(
                 "evergate_refreshed_total",
                 "Popular pages that were fetched again because they were invalidated, by what came of it.",
@@ -242,6 +274,9 @@ impl Metrics {
             }
             for result in Prerendering::ALL {
                 self.prerendered.with_label_values(&[route, result.as_str()]);
+            }
+            for result in Warmed::ALL {
+                self.warmed.with_label_values(&[route, result.as_str()]);
             }
             for reason in PassReason::all() {
                 self.uncacheable.with_label_values(&[route, reason.as_str()]);
@@ -320,6 +355,11 @@ impl Metrics {
     /// What is counted of the cache in front that has this name.
     pub fn purges(&self, name: &str) -> Purges {
         self.downstream.of(name)
+    }
+
+    /// Counts a page that a warm-up listed.
+    pub fn warmed(&self, route: &str, result: Warmed) {
+        self.warmed.with_label_values(&[route, result.as_str()]).inc();
     }
 
     /// Counts a popular page that was to be fetched again because it was invalidated.

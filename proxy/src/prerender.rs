@@ -17,7 +17,7 @@ use crate::config::KnownParams;
 use crate::failure::Failure;
 use crate::fetch;
 use crate::gateway::Gateway;
-use crate::known;
+use crate::known::Known;
 use crate::metrics::Prerendering;
 use crate::render::{Found, Led, Page, Unrendered, WhenStale, render};
 use crate::snapshot::{Route, RouteKind, Snapshot};
@@ -55,7 +55,7 @@ pub struct Report {
 }
 
 /// A page that is known beforehand.
-struct Known {
+struct KnownPage {
     route: Arc<Route>,
     path: String,
 }
@@ -150,7 +150,7 @@ async fn list_again(gateway: &Arc<Gateway>, route: &Arc<Route>, every: Option<Du
 pub(crate) async fn list_params(
     gateway: &Gateway,
     route: &Route,
-    known: &known::Known,
+    known: &Known,
     url: &str,
 ) -> Result<Vec<String>, String> {
     let listed = fetch::list(gateway, route, url).await.map_err(|error| error.to_string())?;
@@ -158,7 +158,7 @@ pub(crate) async fn list_params(
 }
 
 /// The pages of a route that are known beforehand and were not before. Where they come from its upstream it is asked now.
-async fn pages_of(gateway: &Gateway, route: &Arc<Route>) -> Vec<Known> {
+async fn pages_of(gateway: &Gateway, route: &Arc<Route>) -> Vec<KnownPage> {
     let Some(known) = &route.known else { return Vec::new() };
     let paths = match &known.source {
         KnownParams::Listed(paths) => paths.clone(),
@@ -168,7 +168,7 @@ async fn pages_of(gateway: &Gateway, route: &Arc<Route>) -> Vec<Known> {
         }),
     };
     match route.kind {
-        RouteKind::Window(..) => paths.into_iter().map(|path| Known { route: Arc::clone(route), path }).collect(),
+        RouteKind::Window(..) => paths.into_iter().map(|path| KnownPage { route: Arc::clone(route), path }).collect(),
         // What is not kept need not be rendered; what the handler decides about is asked for by those who want it.
         RouteKind::Dynamic | RouteKind::Origin(_) => Vec::new(),
     }
@@ -177,7 +177,7 @@ async fn pages_of(gateway: &Gateway, route: &Arc<Route>) -> Vec<Known> {
 async fn render_all(
     gateway: &Arc<Gateway>,
     snapshot: &Arc<Snapshot>,
-    lists: impl Stream<Item = Vec<Known>>,
+    lists: impl Stream<Item = Vec<KnownPage>>,
     concurrency: usize,
     deadline: Instant,
 ) -> Report {
@@ -227,7 +227,7 @@ async fn render_all(
 async fn render_once_it_is_up(
     gateway: &Arc<Gateway>,
     snapshot: &Arc<Snapshot>,
-    known: &Known,
+    known: &KnownPage,
 ) -> Result<Found, Unrendered> {
     let led = Led::ToRoute(&known.route);
     // A refresh is for those who ask to begin.

@@ -143,18 +143,18 @@ fn index(places: impl IntoIterator<Item = String>) -> String {
 #[test]
 fn a_walk_sees_every_sitemap_once() {
     let mut walk = Walk::new(["/a".to_owned(), "/a".to_owned(), "/b".to_owned()]);
-    let first = walk.next().expect("the first");
+    let first = walk.next_sheet().expect("the first");
     let loops = index(["/a", "/c", "/b"].map(str::to_owned));
     let resolve = |place: &str| place.to_owned();
     assert!(walk.take(&first, loops.as_bytes(), resolve).expect("an index").is_empty());
-    let second = walk.next().expect("the second");
+    let second = walk.next_sheet().expect("the second");
     assert_eq!((first.url.as_str(), second.url.as_str()), ("/a", "/b"));
     let list = "<urlset><url><loc>/p</loc></url></urlset>";
     assert_eq!(walk.take(&second, list.as_bytes(), resolve).expect("a list"), ["/p"]);
-    let third = walk.next().expect("the third");
+    let third = walk.next_sheet().expect("the third");
     assert_eq!(third.url, "/c");
     assert!(matches!(walk.take(&third, b"<html/>", resolve), Err(WalkError::Unreadable(_))));
-    assert_eq!(walk.next(), None);
+    assert_eq!(walk.next_sheet(), None);
 }
 
 #[test]
@@ -162,16 +162,16 @@ fn a_walk_has_its_ends() {
     let mut walk = Walk::new(["/0".to_owned()]);
     let resolve = |place: &str| place.to_owned();
     for depth in 0..MAX_NESTING {
-        let sheet = walk.next().expect("the next");
+        let sheet = walk.next_sheet().expect("the next");
         assert!(walk.take(&sheet, index([format!("/{}", depth + 1)]).as_bytes(), resolve).is_ok(), "{depth}");
     }
-    let deepest = walk.next().expect("the deepest");
+    let deepest = walk.next_sheet().expect("the deepest");
     assert!(matches!(walk.take(&deepest, index([]).as_bytes(), resolve), Err(WalkError::TooDeep)));
 
     let mut walk = Walk::new(["/".to_owned()]);
-    let sheet = walk.next().expect("the first");
+    let sheet = walk.next_sheet().expect("the first");
     let many = index((0..MAX_SITEMAPS + 4).map(|number| format!("/{number}")));
     let refused = walk.take(&sheet, many.as_bytes(), resolve);
     assert!(matches!(refused, Err(WalkError::TooMany(5))), "{refused:?}");
-    assert_eq!(std::iter::from_fn(|| walk.next()).count(), MAX_SITEMAPS - 1);
+    assert_eq!(std::iter::from_fn(|| walk.next_sheet()).count(), MAX_SITEMAPS - 1);
 }

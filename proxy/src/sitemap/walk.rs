@@ -51,7 +51,7 @@ impl Walk {
     }
 
     /// The next sitemap to be read.
-    pub fn next(&mut self) -> Option<Sheet> {
+    pub fn next_sheet(&mut self) -> Option<Sheet> {
         self.waiting.pop_front()
     }
 
