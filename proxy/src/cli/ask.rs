@@ -6,25 +6,33 @@ use std::fmt;
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::PathBuf;
+use std::process::ExitCode;
 use std::str::FromStr;
 use std::time::Duration;
 
+use bytes::Bytes;
 use clap::Args;
 use http::uri::{Authority, Uri};
 use http::{HeaderValue, Method, StatusCode, header};
 use pingora::ErrorType;
 use pingora::connectors::http::v1::Connector;
+use pingora::protocols::http::v1::client::HttpSession;
 use pingora::upstreams::peer::HttpPeer;
 use pingora_http::RequestHeader;
 use serde_json::Value;
 use tokio::net::lookup_host;
 use tokio::time::timeout;
 
+use super::{RUN_TIME, complain, load};
+
 /// Longest time for a connection.
 const CONNECTING: Duration = Duration::from_secs(2);
 
-/// Longest time for an answer.
+/// Longest time for an answer, and between two pieces of it.
 const ANSWERING: Duration = Duration::from_secs(5);
+
+/// Longest time for sending a body, and the answer to it.
+const TAKING: Duration = Duration::from_secs(30);
 
 /// Longest answer that is read, in bytes.
 const LONGEST_ANSWER: usize = 4 << 20;
@@ -62,6 +70,12 @@ pub(super) struct Errand {
     pub(super) body: Option<Vec<u8>>,
     /// The key by which an answer of a gateway's is known.
     pub(super) answers_with: &'static str,
+}
+
+/// An answer whose head is there.
+pub(super) struct Answer {
+    session: HttpSession,
+    place: Place,
 }
 
 /// Why a gateway has not answered.
@@ -104,10 +118,12 @@ pub(super) enum AskError {
         what: String,
     },
     /// The connection is there, and no answer comes.
-    #[error("no answer came from {place} within {} seconds", ANSWERING.as_secs())]
+    #[error("no answer came from {place} within {} seconds", .patience.as_secs())]
     Silent {
         /// Where.
         place: Place,
+        /// How long was waited.
+        patience: Duration,
     },
     /// The runtime did not start.
     #[error("cannot start the threads")]
@@ -148,6 +164,24 @@ impl fmt::Display for Place {
 }
 
 impl Asking {
+    /// Where the gateway is asked, and with which token.
+    ///
+    /// # Errors
+    ///
+    /// The exit code, when what the configuration says of it is of no use; that is told.
+    pub(super) fn whom(&self) -> Result<(Place, Option<String>), ExitCode> {
+        let given = self.token().map(str::to_owned);
+        if let Some(place) = &self.admin {
+            return Ok((place.clone(), given));
+        }
+        let config = load(&self.config)?;
+        if config.admin.address.port() == 0 {
+            complain("`admin.address` leaves its port to the system: say where the gateway is with `--admin`");
+            return Err(ExitCode::from(RUN_TIME));
+        }
+        Ok((Place::of(config.admin.address), given.or(config.admin.token)))
+    }
+
     /// The token that was given.
     pub(super) fn token(&self) -> Option<&str> {
         self.token.as_ref().map(|token| token.0.as_str()).filter(|token| !token.is_empty())
@@ -168,26 +202,37 @@ fn read_token(text: &str) -> Result<Token, &'static str> {
 /// Asks the gateway at `place`, and gives back what it says.
 pub(super) fn ask(place: &Place, token: Option<&str>, errand: &Errand) -> Result<Value, AskError> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(AskError::Threads)?;
-    let (status, body) = runtime.block_on(fetch(place, errand, token))?;
+    let (status, body) = runtime.block_on(async {
+        let mut answer = call(place, token, errand).await?;
+        Ok((answer.status(), answer.whole().await?))
+    })?;
     let said: Option<Value> = serde_json::from_slice(&body).ok();
-    let place = place.clone();
     match (status, said) {
         (StatusCode::OK, Some(said)) if said.get(errand.answers_with).is_some() => Ok(said),
+        (status, said) => Err(turned_down(place, token, status, said)),
+    }
+}
+
+/// What an answer means that is not the one that was hoped for.
+pub(super) fn turned_down(place: &Place, token: Option<&str>, status: StatusCode, said: Option<Value>) -> AskError {
+    let place = place.clone();
+    match (status, said) {
         (StatusCode::UNAUTHORIZED, Some(_)) => {
             let wants = if token.is_some() { "does not accept this token" } else { "wants its admin token" };
-            Err(AskError::Token { place, wants })
+            AskError::Token { place, wants }
         }
         (status, Some(Value::Object(said))) if !status.is_success() && said.contains_key("error") => {
             let message = said.get("error").and_then(Value::as_str).unwrap_or_default().to_owned();
             let problems = said.get("problems").and_then(Value::as_array).into_iter().flatten();
             let problems = problems.filter_map(Value::as_str).map(str::to_owned).collect();
-            Err(AskError::Refused { place, status, message, problems })
+            AskError::Refused { place, status, message, problems }
         }
-        (status, _) => Err(AskError::NotAGateway { place, what: format!("it answers with {status}") }),
+        (status, _) => AskError::NotAGateway { place, what: format!("it answers with {status}") },
     }
 }
 
-async fn fetch(place: &Place, errand: &Errand, token: Option<&str>) -> Result<(StatusCode, Vec<u8>), AskError> {
+/// Asks the gateway at `place`; its answer may be read as it comes.
+pub(super) async fn call(place: &Place, token: Option<&str>, errand: &Errand) -> Result<Answer, AskError> {
     let nobody = |why: &str| AskError::Nobody { place: place.clone(), why: why.to_owned() };
     let addresses = match timeout(CONNECTING, lookup_host(place.0.as_str())).await {
         Ok(Ok(addresses)) => addresses,
@@ -200,8 +245,8 @@ async fn fetch(place: &Place, errand: &Errand, token: Option<&str>) -> Result<(S
         peer.options.total_connection_timeout = Some(CONNECTING);
         match Connector::new(None).get_http_session(&peer).await {
             Ok((session, _)) => {
-                let answer = timeout(ANSWERING, exchange(session, place, errand, token)).await;
-                return answer.unwrap_or_else(|_| Err(AskError::Silent { place: place.clone() }));
+                let answer = timeout(errand.patience(), exchange(session, place, errand, token)).await;
+                return answer.unwrap_or_else(|_| Err(silent(place, errand.patience())));
             }
             Err(error) if *error.etype() == ErrorType::ConnectRefused => failed = nobody("connection refused"),
             Err(error) if *error.etype() == ErrorType::ConnectTimedout => failed = nobody("no connection in time"),
@@ -211,16 +256,20 @@ async fn fetch(place: &Place, errand: &Errand, token: Option<&str>) -> Result<(S
     Err(failed)
 }
 
+impl Errand {
+    /// A body takes its time on the way, and whoever reads it.
+    fn patience(&self) -> Duration {
+        if self.body.is_some() { TAKING } else { ANSWERING }
+    }
+}
+
 async fn exchange(
-    mut session: pingora::protocols::http::v1::client::HttpSession,
+    mut session: HttpSession,
     place: &Place,
     errand: &Errand,
     token: Option<&str>,
-) -> Result<(StatusCode, Vec<u8>), AskError> {
-    let broken = |error: Box<pingora::Error>| AskError::NotAGateway {
-        place: place.clone(),
-        what: format!("its answer cannot be read: {}", error.etype().as_str()),
-    };
+) -> Result<Answer, AskError> {
+    let broken = |error: Box<pingora::Error>| broken(place, &error);
     let mut request = RequestHeader::build(errand.method.clone(), errand.target.as_bytes(), None).map_err(broken)?;
     request.insert_header(header::HOST, place.0.as_str()).map_err(broken)?;
     request.insert_header(header::ACCEPT, "application/json").map_err(broken)?;
@@ -234,17 +283,45 @@ async fn exchange(
     }
     session.write_request_header(Box::new(request)).await.map_err(broken)?;
     if let Some(body) = &errand.body {
-        session.write_body(body).await.map_err(broken)?;
+        // Who turns the request down may do so before the body is read; then that is what is to be told.
+        let _ = session.write_body(body).await;
     }
     session.read_response().await.map_err(broken)?;
-    let status = session.get_status().unwrap_or_default();
-    let mut body = Vec::new();
-    while let Some(piece) = session.read_body_bytes().await.map_err(broken)? {
-        body.extend_from_slice(&piece);
-        if body.len() > LONGEST_ANSWER {
-            let what = format!("its answer is longer than {LONGEST_ANSWER} bytes");
-            return Err(AskError::NotAGateway { place: place.clone(), what });
-        }
+    Ok(Answer { session, place: place.clone() })
+}
+
+impl Answer {
+    /// Its status.
+    pub(super) fn status(&self) -> StatusCode {
+        self.session.get_status().unwrap_or_default()
     }
-    Ok((status, body))
+
+    /// The next piece of its body; none at its end.
+    pub(super) async fn piece(&mut self) -> Result<Option<Bytes>, AskError> {
+        let piece = timeout(ANSWERING, self.session.read_body_bytes()).await;
+        let piece = piece.map_err(|_| silent(&self.place, ANSWERING))?;
+        piece.map_err(|error| broken(&self.place, &error))
+    }
+
+    /// All of its body.
+    pub(super) async fn whole(&mut self) -> Result<Vec<u8>, AskError> {
+        let mut body = Vec::new();
+        while let Some(piece) = self.piece().await? {
+            body.extend_from_slice(&piece);
+            if body.len() > LONGEST_ANSWER {
+                let what = format!("its answer is longer than {LONGEST_ANSWER} bytes");
+                return Err(AskError::NotAGateway { place: self.place.clone(), what });
+            }
+        }
+        Ok(body)
+    }
+}
+
+fn silent(place: &Place, patience: Duration) -> AskError {
+    AskError::Silent { place: place.clone(), patience }
+}
+
+fn broken(place: &Place, error: &pingora::Error) -> AskError {
+    let what = format!("its answer cannot be read: {}", error.etype().as_str());
+    AskError::NotAGateway { place: place.clone(), what }
 }

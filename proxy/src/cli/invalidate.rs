@@ -8,7 +8,7 @@ use http::Method;
 use serde_json::{Map, Value, json};
 
 use super::ask::{AskError, Asking, Errand, Place, ask};
-use super::{EXIT_CODES, RUN_TIME, USAGE, chain, complain, load, plural, say};
+use super::{EXIT_CODES, RUN_TIME, USAGE, chain, complain, plural, say};
 use crate::config::read_duration;
 
 const EXAMPLES: &str = "\
@@ -80,7 +80,7 @@ pub(super) fn main(options: &Options) -> ExitCode {
         complain("error: `--param` needs a single `--route`, because it is a parameter of that route");
         return ExitCode::from(USAGE);
     }
-    let (place, token) = match whom(&options.asking) {
+    let (place, token) = match options.asking.whom() {
         Ok(whom) => whom,
         Err(code) => return code,
     };
@@ -103,20 +103,6 @@ pub(super) fn main(options: &Options) -> ExitCode {
             ExitCode::from(RUN_TIME)
         }
     }
-}
-
-/// Where the gateway is asked, and with which token.
-fn whom(asking: &Asking) -> Result<(Place, Option<String>), ExitCode> {
-    let given = asking.token().map(str::to_owned);
-    if let Some(place) = &asking.admin {
-        return Ok((place.clone(), given));
-    }
-    let config = load(&asking.config)?;
-    if config.admin.address.port() == 0 {
-        complain("`admin.address` leaves its port to the system: say where the gateway is with `--admin`");
-        return Err(ExitCode::from(RUN_TIME));
-    }
-    Ok((Place::of(config.admin.address), given.or(config.admin.token)))
 }
 
 impl Options {
