@@ -5,6 +5,7 @@ mod explain;
 mod import;
 mod invalidate;
 mod routes;
+mod warm;
 
 use std::error::Error;
 use std::io::Write;
@@ -59,6 +60,12 @@ enum Command {
     /// The running gateway is told, and answers what it found. What was being fetched meanwhile is forgotten too, though it is not
     /// counted.
     Invalidate(invalidate::Options),
+    /// Fetch pages before visitors ask for them: those of sitemaps, of a file, or of the routes' `params`.
+    ///
+    /// The running gateway is asked: it fetches what is not there, refreshes what is stale, and waits for both. Pages of which
+    /// nothing is kept are counted and left alone. The exit code is 0 when all pages are there that should be, 1 when some are
+    /// not.
+    Warm(warm::Options),
     /// Print a configuration for an application that exists.
     #[command(after_help = EXIT_CODES)]
     Import(import::Arguments),
@@ -83,6 +90,7 @@ pub fn main() -> ExitCode {
         Command::Routes(options) => routes::routes(&options),
         Command::Explain(options) => explain::main(&options),
         Command::Invalidate(options) => invalidate::main(&options),
+        Command::Warm(options) => warm::main(&options),
         Command::Import(arguments) => import::main(&arguments),
     }
 }

@@ -14,13 +14,14 @@ const BROKEN: &str = include_str!("../golden/config/broken.yaml");
 const PROBLEMS: &str = include_str!("../golden/config/broken.txt");
 
 /// What `--help` prints, for the program and for each of its commands.
-const HELP: [(&[&str], &str); 7] = [
+const HELP: [(&[&str], &str); 8] = [
     (&["--help"], include_str!("../golden/configuration/help.txt")),
     (&["run", "--help"], include_str!("../golden/configuration/help-run.txt")),
     (&["check", "--help"], include_str!("../golden/configuration/help-check.txt")),
     (&["routes", "--help"], include_str!("../golden/configuration/help-routes.txt")),
     (&["explain", "--help"], include_str!("../golden/configuration/help-explain.txt")),
     (&["invalidate", "--help"], include_str!("../golden/configuration/help-invalidate.txt")),
+    (&["warm", "--help"], include_str!("../golden/configuration/help-warm.txt")),
     (&["import", "next", "--help"], include_str!("../golden/configuration/help-import-next.txt")),
 ];
 

@@ -79,3 +79,5 @@ mod tags;
 mod upstreams;
 #[cfg(test)]
 mod vary;
+#[cfg(test)]
+mod warm;

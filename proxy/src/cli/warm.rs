@@ -1,0 +1,258 @@
+//! `evergate warm`: has the running gateway fetch pages before visitors ask for them.
+//!
+//! Sitemaps elsewhere are downloaded here, so that the gateway never fetches what a stranger names; pages are named to the gateway
+//! in batches, and what it tells of them is shown as it comes.
+
+mod batches;
+mod listed;
+mod progress;
+mod sitemaps;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{ArgGroup, Args};
+use http::Method;
+use serde_json::Value;
+use tokio::signal::ctrl_c;
+
+use super::ask::{Answer, AskError, Asking, Errand, Place, call, turned_down};
+use super::{EXIT_CODES, RUN_TIME, chain, complain, plural, say};
+use crate::warm::{CONCURRENCY, Line, MAX_CONCURRENCY, Summary, Tally, a_rate, step};
+use batches::Batch;
+use listed::ListError;
+use progress::Progress;
+use sitemaps::Place as SitemapPlace;
+
+const EXAMPLES: &str = "\
+Examples:
+  evergate warm --sitemap https://acme.com/sitemap.xml
+  evergate warm --sitemap /sitemap.xml --rate 20
+  evergate warm --params --concurrency 16
+  sort -u urls.txt | evergate warm --urls - --json";
+
+/// Longest line of an answer that is read, in bytes.
+const LONGEST_LINE: usize = 8 << 20;
+
+/// What `evergate warm` is told.
+#[derive(Debug, Args)]
+#[command(after_help = format!("{EXAMPLES}\n\n{EXIT_CODES}"))]
+#[command(group = ArgGroup::new("pages").required(true).multiple(true).args(["sitemaps", "urls", "params"]))]
+pub(super) struct Options {
+    /// A sitemap, or an index of sitemaps, as it is or as gzip: a URL, from which it is downloaded here, or a path, for which the
+    /// gateway asks its own upstream. May be given several times.
+    #[arg(long = "sitemap", value_name = "URL")]
+    sitemaps: Vec<SitemapPlace>,
+    /// A file of URLs or paths, one a line; `-` is standard input. Empty lines and those that begin with `#` are left out.
+    #[arg(long, value_name = "FILE")]
+    urls: Option<PathBuf>,
+    /// The pages that the routes' `params` and `params_from` say.
+    #[arg(long)]
+    params: bool,
+    /// Pages at once.
+    #[arg(long, value_name = "N", default_value_t = CONCURRENCY, value_parser = read_concurrency)]
+    concurrency: usize,
+    /// Pages a second that handlers are asked for, at most. What is there already does not count.
+    #[arg(long, value_name = "N", value_parser = read_rate)]
+    rate: Option<f64>,
+    /// Pages in all, at most.
+    #[arg(long, value_name = "N", value_parser = read_limit)]
+    limit: Option<usize>,
+    #[command(flatten)]
+    asking: Asking,
+    /// Print the summary as an object for programs.
+    #[arg(long)]
+    json: bool,
+}
+
+fn read_concurrency(text: &str) -> Result<usize, String> {
+    let number = text.parse().ok().filter(|number| (1..=MAX_CONCURRENCY).contains(number));
+    number.ok_or(format!("expected a number from 1 to {MAX_CONCURRENCY}"))
+}
+
+fn read_rate(text: &str) -> Result<f64, String> {
+    text.parse().ok().filter(|rate| step(*rate).is_some()).ok_or(format!("expected {}", a_rate()))
+}
+
+fn read_limit(text: &str) -> Result<usize, &'static str> {
+    text.parse().ok().filter(|limit| *limit > 0).ok_or("expected a number of pages, at least 1")
+}
+
+/// Why pages could not be warmed up.
+#[derive(Debug, thiserror::Error)]
+enum WarmError {
+    #[error(transparent)]
+    List(#[from] ListError),
+    #[error(transparent)]
+    Ask(#[from] AskError),
+    #[error("sitemaps cannot be downloaded")]
+    Client(#[from] reqwest::Error),
+    #[error("the gateway at {0} stopped in the middle of it")]
+    Stopped(Place),
+}
+
+/// Warms up what the options name.
+pub(super) fn main(options: &Options) -> ExitCode {
+    let (place, token) = match options.asking.whom() {
+        Ok(gateway) => gateway,
+        Err(code) => return code,
+    };
+    let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            complain(&chain(&AskError::Threads(error)));
+            return ExitCode::from(RUN_TIME);
+        }
+    };
+    let mut warming = Warming { summary: Summary::default(), progress: Progress::start() };
+    let result = runtime.block_on(async {
+        tokio::select! {
+            result = warming.warm(options, &place, token.as_deref()) => Some(result),
+            // The gateway stops when nobody reads on.
+            _ = ctrl_c() => None,
+        }
+    });
+    // Whoever reads standard input cannot be told to stop.
+    runtime.shutdown_background();
+    warming.progress.end();
+    match &result {
+        Some(Ok(())) => {}
+        Some(Err(error)) => {
+            complain(&chain(error));
+            if let WarmError::Ask(AskError::Refused { problems, .. }) = error {
+                problems.iter().for_each(|problem| complain(&format!("  {problem}")));
+            }
+        }
+        None => complain("stopped before the end"),
+    }
+    let Summary { tally, .. } = &warming.summary;
+    let whole = matches!(result, Some(Ok(())));
+    // What failed before anything was done has nothing to sum up.
+    if whole || tally.done() > 0 {
+        print(&warming.summary, options.json);
+    }
+    if whole && tally.failed == 0 { ExitCode::SUCCESS } else { ExitCode::from(RUN_TIME) }
+}
+
+/// A warm-up as far as it has come.
+struct Warming {
+    summary: Summary,
+    progress: Progress,
+}
+
+impl Warming {
+    async fn warm(&mut self, options: &Options, place: &Place, token: Option<&str>) -> Result<(), WarmError> {
+        let (own, elsewhere) = sitemaps::told_apart(&options.sitemaps);
+        let mut listed = listed::Listed::new(options.limit);
+        if let Some(file) = &options.urls {
+            listed.read(file).await?;
+        }
+        if !elsewhere.is_empty() {
+            sitemaps::download(elsewhere, &mut listed, &mut self.summary, &self.progress).await?;
+        }
+        if let Some(problem) = listed.left_out() {
+            self.fail(problem);
+        }
+        let mut batches = batches::Batches::new(own, options.params, listed.into_urls());
+        let mut left = options.limit;
+        while let Some(batch) = batches.next(left) {
+            let done = self.ask(options, place, token, &batch, batches.waiting()).await?;
+            left = left.map(|left| left.saturating_sub(done));
+            if left == Some(0) {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    fn fail(&mut self, problem: crate::warm::Problem) {
+        self.summary.tally.count(crate::metrics::Warmed::Failed);
+        self.summary.tell(problem);
+    }
+
+    /// Has the gateway see to a batch; how many pages that were. `waiting` are those of the next batches.
+    async fn ask(
+        &mut self,
+        options: &Options,
+        place: &Place,
+        token: Option<&str>,
+        batch: &Batch,
+        waiting: usize,
+    ) -> Result<usize, WarmError> {
+        let (method, target) = (Method::POST, "/warm".to_owned());
+        let body = Some(batch.order(options.concurrency, options.rate));
+        let mut answer = call(place, token, &Errand { method, target, body, answers_with: "pages" }).await?;
+        if !answer.status().is_success() {
+            let body = answer.whole().await?;
+            let said: Option<Value> = serde_json::from_slice(&body).ok();
+            return Err(turned_down(place, token, answer.status(), said).into());
+        }
+        let mut unread = Vec::new();
+        while let Some(line) = next_line(&mut answer, &mut unread, place).await? {
+            match line {
+                Line::Progress { progress } => {
+                    // What was ordered is known, even before the gateway has begun with it.
+                    let pages = progress.pages.max(batch.known()) + waiting;
+                    self.progress.show(self.summary.tally.plus(Tally { pages, ..progress }));
+                }
+                Line::Done(summary) => {
+                    let done = summary.tally.pages;
+                    self.summary.add(summary);
+                    let Summary { tally, .. } = self.summary;
+                    self.progress.show(Tally { pages: tally.pages + waiting, ..tally });
+                    return Ok(done);
+                }
+            }
+        }
+        Err(WarmError::Stopped(place.clone()))
+    }
+}
+
+/// The next line of an answer; none at its end. `unread` is what was read beyond the last.
+async fn next_line(answer: &mut Answer, unread: &mut Vec<u8>, place: &Place) -> Result<Option<Line>, AskError> {
+    let nonsense = |what: String| AskError::NotAGateway { place: place.clone(), what };
+    loop {
+        if let Some(end) = unread.iter().position(|byte| *byte == b'\n') {
+            let line: Vec<u8> = unread.drain(..=end).collect();
+            return serde_json::from_slice(&line).map(Some).map_err(|error| nonsense(error.to_string()));
+        }
+        if unread.len() > LONGEST_LINE {
+            return Err(nonsense(format!("a line of its answer is longer than {LONGEST_LINE} bytes")));
+        }
+        match answer.piece().await? {
+            Some(piece) => unread.extend_from_slice(&piece),
+            None => return Ok(None),
+        }
+    }
+}
+
+fn print(summary: &Summary, json: bool) {
+    if json {
+        // Numbers and texts are always JSON.
+        say(&format!("{}\n", serde_json::to_string_pretty(summary).unwrap_or_default()));
+    } else {
+        say(&told(summary));
+    }
+}
+
+/// The summary for people.
+fn told(summary: &Summary) -> String {
+    let Summary { tally, failures, more_failures } = summary;
+    let mut text = format!("{}\n", counted(tally));
+    for failure in failures {
+        text.push_str(&format!("failed  {}: {}\n", failure.url.escape_debug(), failure.problem));
+    }
+    if *more_failures > 0 {
+        text.push_str(&format!("        and {more_failures} more\n"));
+    }
+    text
+}
+
+/// The numbers in words.
+fn counted(tally: &Tally) -> String {
+    let Tally { pages, rendered, fresh, failed, not_cached } = tally;
+    format!(
+        "{pages} {}: {rendered} rendered, {fresh} already there, {not_cached} not cached, {failed} failed",
+        plural(*pages, "page")
+    )
+}
