@@ -11,8 +11,8 @@ use http::{HeaderName, HeaderValue, StatusCode};
 use crate::record::Record;
 use crate::word::{Word, age_value, expires};
 use crate::{
-    CacheControl, Coding, EVERGATE_CACHE_CONTROL, Fields, Heed, Moment, Representation, ResponseHead, Sharing, Tags,
-    may_be_coded,
+    CDN_CACHE_CONTROL, CacheControl, Coding, EVERGATE_CACHE_CONTROL, Fields, Heed, Moment, Representation,
+    ResponseHead, Sharing, Tags, may_be_coded,
 };
 
 /// What Next.js says of its own cache.
@@ -302,6 +302,14 @@ impl StoredResponse {
     /// The handler's own word on how long it is good from when it came, if it gave one.
     pub fn explicit_lifetime(&self) -> Option<Duration> {
         self.explicit_lifetime
+    }
+
+    /// The longest time for which its fields tell any cache to keep it, from when it was made.
+    pub fn lifetime_told(&self) -> Duration {
+        let fields = &self.head().fields;
+        let directives = [CACHE_CONTROL, CDN_CACHE_CONTROL].map(|name| CacheControl::parse(fields.get_all(&name)));
+        let told = directives.iter().filter_map(CacheControl::lifetime).chain(expires(self.head(), self.received.wall));
+        told.max().unwrap_or_default()
     }
 
     /// The entity tag that the handler gave; one made by the gateway means nothing to it.

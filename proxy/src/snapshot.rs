@@ -4,7 +4,9 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use evergate_cache::{Coding, Heed, Heuristic, OriginRules, Policy, Spelling, Unkept, Variance, Window, Windows};
+use evergate_cache::{
+    CacheControl, Coding, Heed, Heuristic, OriginRules, Policy, Spelling, Unkept, Variance, Window, Windows,
+};
 use http::header::COOKIE;
 use http::{HeaderName, HeaderValue};
 
@@ -164,6 +166,8 @@ pub struct Told {
     pub cdn_cache_control: Option<HeaderValue>,
     /// Whether this is the operator's own word, which beats the handler's.
     pub configured: bool,
+    /// For how long caches may keep it by these.
+    pub lifetime: Duration,
 }
 
 impl Snapshot {
@@ -404,20 +408,23 @@ impl Told {
     /// for the window and serve it stale for another.
     fn new(route: &config::Route, windows: &Windows) -> Told {
         if let Some(cache_control) = &route.cache_control {
-            return Told { cache_control: cache_control.clone(), cdn_cache_control: None, configured: true };
+            let lifetime = CacheControl::parse(std::iter::once(cache_control)).lifetime().unwrap_or_default();
+            return Told { cache_control: cache_control.clone(), cdn_cache_control: None, configured: true, lifetime };
         }
         // Nobody can call back from a CDN what is good until it is invalidated, so nothing is promised there.
-        let cdn = match windows.revalidate {
-            Window::Forever => None,
+        let (cdn, lifetime) = match windows.revalidate {
+            Window::Forever => (None, Duration::ZERO),
             Window::For(window) => {
                 let stale = window.min(windows.expire.saturating_sub(window));
-                Some(format!("public, max-age={}, stale-while-revalidate={}", window.as_secs(), stale.as_secs()))
+                let cdn = format!("public, max-age={}, stale-while-revalidate={}", window.as_secs(), stale.as_secs());
+                (Some(cdn), window)
             }
         };
         Told {
             cache_control: HeaderValue::from_static("public, max-age=0, must-revalidate"),
             cdn_cache_control: cdn.and_then(|cdn| HeaderValue::from_str(&cdn).ok()),
             configured: false,
+            lifetime,
         }
     }
 }

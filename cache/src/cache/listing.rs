@@ -110,6 +110,11 @@ impl<F: Clone> Cache<F> {
         Some(self.told(CacheKey::from(key), &page, now)).filter(|entry| !entry.stored.is_empty())
     }
 
+    /// Whether a stored response was invalidated.
+    pub fn is_invalidated(&self, response: &StoredResponse, now: Moment) -> bool {
+        self.shared.validity(response, now) != Validity::Valid
+    }
+
     /// What a response is at `now` by a policy, with what the invalidations have made of it.
     pub fn freshness(&self, response: &StoredResponse, policy: &Policy, now: Moment) -> Freshness {
         policy.freshness(response, self.shared.validity(response, now), now)

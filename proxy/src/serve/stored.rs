@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 use evergate_cache::{
@@ -31,7 +32,7 @@ impl Serving<'_> {
         let representation = self.representation(response);
         let head = representation.head();
         let told = self.told(head);
-        let added = Added { outcome: &outcome, age: Some(response.age(now).as_secs()), told };
+        let added = Added { outcome: &outcome, age: Some(self.age(response, &outcome, now).as_secs()), told };
         let (status, sent) = if head.status == StatusCode::OK && self.has_it_already(representation) {
             (StatusCode::NOT_MODIFIED, responder.whole(&confirmation(&head.fields, added), &Bytes::new()).await)
         } else {
@@ -51,6 +52,26 @@ impl Serving<'_> {
             }
         };
         self.done(outcome, sent.ok().map(|()| status))
+    }
+
+    /// The age that is told. What was invalidated has used up its lifetime, for caches in front too: who stores it now must not
+    /// keep it for the rest of its window.
+    fn age(&self, response: &StoredResponse, outcome: &Outcome, now: Moment) -> Duration {
+        let age = response.age(now);
+        match outcome {
+            Outcome::Stale { .. } | Outcome::Despite { .. } if self.gateway.cache.is_invalidated(response, now) => {
+                let told = self.selected.told.map_or(Duration::ZERO, |told| told.lifetime);
+                age.max(response.lifetime_told()).max(told)
+            }
+            Outcome::Stale { .. }
+            | Outcome::Despite { .. }
+            | Outcome::Hit { .. }
+            | Outcome::Prerendered { .. }
+            | Outcome::Miss { .. }
+            | Outcome::Revalidated { .. }
+            | Outcome::Pass { .. }
+            | Outcome::Answered(_) => age,
+        }
     }
 
     /// A part that is stored and holds what is asked for, which bytes that is, and what is to be told of it.

@@ -23,6 +23,35 @@ async fn stale_is_served_once_more_while_it_is_refreshed() {
     assert!(gateway.metric("evergate_stale_served_total", &[("reason", "invalidated"), ("route", "/p")]).await >= 1.0);
 }
 
+/// A cache in front that stores the stale answer after it was told to forget the page shall not keep it for the rest of its window.
+#[tokio::test]
+async fn caches_in_front_are_told_that_the_stale_one_is_used_up() {
+    let routes = "
+- { path: /window, revalidate: 1h }
+- { path: /forever, revalidate: false }
+- { path: /operator, revalidate: 1h, cache_control: 'public, s-maxage=7200' }
+- { path: /handler, revalidate: 1h }
+- { path: /cdn, revalidate: 1h }";
+    let origin = Origin::start().await;
+    origin.on("/*", |_| Reply::ok("page"));
+    origin.on("/handler", |_| Reply::ok("page").header("cache-control", "s-maxage=900, max-age=60"));
+    origin.on("/cdn", |_| Reply::ok("page").header("cdn-cache-control", "max-age=9000"));
+    let gateway = Gateway::simple(&origin, routes).await;
+    let pages = [("/window", 3600), ("/forever", 0), ("/operator", 7200), ("/handler", 900), ("/cdn", 9000)];
+    for (target, _) in pages {
+        visit(&gateway, target).await;
+        assert!(get(gateway.address(), target).await.age() < Some(60), "{target} is fresh");
+    }
+    let gate = Gate::new();
+    origin.on("/*", move |_| Reply::ok("new").gate(&gate));
+    forget(&gateway, &json!({ "all": true })).await;
+    for (target, lifetime) in pages {
+        let stale = get(gateway.address(), target).await;
+        assert_eq!(stale.x_cache(), "STALE", "{target}");
+        assert!(stale.age() >= Some(lifetime), "{target}: {:?}", stale.age());
+    }
+}
+
 #[tokio::test]
 async fn everybody_gets_the_stale_one_until_the_one_refresh_is_there() {
     let origin = Origin::start().await;
