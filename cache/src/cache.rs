@@ -498,7 +498,9 @@ impl<F: Clone> Cache<F> {
             Content::Stored(response, trouble) => match self.shared.validity(response, now) {
                 // Not even good to ask with: what was forgotten helps nobody out.
                 Validity::Gone => Known::Missing(Missing::Invalidated, None),
-                validity => usable(asked, (response, validity), trouble, &slot.variant, now),
+                validity @ (Validity::Valid | Validity::Stale(_)) => {
+                    usable(asked, (response, validity), trouble, &slot.variant, now)
+                }
             },
         }
     }

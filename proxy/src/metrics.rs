@@ -1,5 +1,6 @@
 //! What is counted. Labels are enums and route patterns, never raw paths.
 
+mod ahead;
 mod families;
 mod figures;
 mod invalidation;
@@ -13,11 +14,13 @@ use prometheus::{Encoder, HistogramVec, IntCounterVec, Registry, TextEncoder};
 
 use crate::failure::Failure;
 use crate::outcome::{Fetched, Outcome, PassReason, ServedStale, XCache};
+use ahead::AheadFamilies;
 use families::Families;
 use figures::Figures;
 use invalidation::{MODES, mode};
 use purges::PurgeFamilies;
 
+pub use ahead::{Prerendering, Refreshed, Warmed};
 pub use invalidation::InvalidationKind;
 pub use purges::Purges;
 
@@ -63,72 +66,6 @@ impl Revalidation {
     }
 }
 
-/// What came of a page that was to be rendered before anybody asks.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Prerendering {
-    /// It is there.
-    Rendered,
-    /// The handler failed, or its answer is not kept.
-    Failed,
-}
-
-impl Prerendering {
-    const ALL: [Prerendering; 2] = [Prerendering::Rendered, Prerendering::Failed];
-
-    fn as_str(self) -> &'static str {
-        match self {
-            Prerendering::Rendered => "rendered",
-            Prerendering::Failed => "failed",
-        }
-    }
-}
-
-/// What came of a page that was to be warmed up.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Warmed {
-    /// It was fetched, or refreshed where it was stale.
-    Rendered,
-    /// It was there already.
-    Fresh,
-    /// It should be there and is not.
-    Failed,
-    /// Nothing is kept of it.
-    NotCached,
-}
-
-impl Warmed {
-    const ALL: [Warmed; 4] = [Warmed::Rendered, Warmed::Fresh, Warmed::Failed, Warmed::NotCached];
-
-    fn as_str(self) -> &'static str {
-        match self {
-            Warmed::Rendered => "rendered",
-            Warmed::Fresh => "fresh",
-            Warmed::Failed => "failed",
-            Warmed::NotCached => "not_cached",
-        }
-    }
-}
-
-/// What came of fetching again what was popular when it was invalidated.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Refreshed {
-    /// It is fresh again.
-    Refreshed,
-    /// The handler failed, or its answer is not kept.
-    Failed,
-}
-
-impl Refreshed {
-    const ALL: [Refreshed; 2] = [Refreshed::Refreshed, Refreshed::Failed];
-
-    fn as_str(self) -> &'static str {
-        match self {
-            Refreshed::Refreshed => "refreshed",
-            Refreshed::Failed => "failed",
-        }
-    }
-}
-
 /// How a request to a handler ended, as far as its head.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum UpstreamResult {
@@ -165,9 +102,7 @@ pub struct Metrics {
     upstream_duration: HistogramVec,
     revalidations: IntCounterVec,
     revalidation_duration: HistogramVec,
-    prerendered: IntCounterVec,
-    warmed: IntCounterVec,
-    refreshed: IntCounterVec,
+    ahead: AheadFamilies,
     invalidations: IntCounterVec,
     coalesced: IntCounterVec,
     uncacheable: IntCounterVec,
@@ -219,21 +154,7 @@ impl Metrics {
                 "Time that a refresh behind the visitors' backs took.",
                 &["route"],
             )?,
-            prerendered: families.counters(
-                "evergate_prerendered_total",
-                "Pages that were to be rendered before anybody asks, by what came of it.",
-                &["route", "result"],
-            )?,
-            warmed: families.counters(
-                "evergate_warmed_total",
-                "Pages of warm-ups by what came of them.",
-                &["route", "result"],
-            )?,
-            refreshed: families.counters(
-                "evergate_refreshed_total",
-                "Popular pages that were fetched again because they were invalidated, by what came of it.",
-                &["result"],
-            )?,
+            ahead: AheadFamilies::new(&families)?,
             invalidations: families.counters(
                 "evergate_invalidations_total",
                 "What was to be forgotten, by what named it and what becomes of it.",
@@ -272,12 +193,6 @@ impl Metrics {
             for result in Revalidation::ALL {
                 self.revalidations.with_label_values(&[route, result.as_str()]);
             }
-            for result in Prerendering::ALL {
-                self.prerendered.with_label_values(&[route, result.as_str()]);
-            }
-            for result in Warmed::ALL {
-                self.warmed.with_label_values(&[route, result.as_str()]);
-            }
             for reason in PassReason::all() {
                 self.uncacheable.with_label_values(&[route, reason.as_str()]);
             }
@@ -293,9 +208,7 @@ impl Metrics {
             }
             self.upstream_duration.with_label_values(&[upstream]);
         }
-        for result in Refreshed::ALL {
-            self.refreshed.with_label_values(&[result.as_str()]);
-        }
+        self.ahead.prepare(routes);
         for kind in InvalidationKind::ALL {
             for way in MODES {
                 self.invalidations.with_label_values(&[kind.as_str(), mode(way)]);
@@ -349,7 +262,7 @@ impl Metrics {
 
     /// Counts a page that was to be rendered before anybody asks.
     pub fn prerendered(&self, route: &str, result: Prerendering) {
-        self.prerendered.with_label_values(&[route, result.as_str()]).inc();
+        self.ahead.prerendered.with_label_values(&[route, result.as_str()]).inc();
     }
 
     /// What is counted of the cache in front that has this name.
@@ -359,12 +272,12 @@ impl Metrics {
 
     /// Counts a page that a warm-up listed.
     pub fn warmed(&self, route: &str, result: Warmed) {
-        self.warmed.with_label_values(&[route, result.as_str()]).inc();
+        self.ahead.warmed.with_label_values(&[route, result.as_str()]).inc();
     }
 
     /// Counts a popular page that was to be fetched again because it was invalidated.
     pub fn refreshed(&self, result: Refreshed) {
-        self.refreshed.with_label_values(&[result.as_str()]).inc();
+        self.ahead.refreshed.with_label_values(&[result.as_str()]).inc();
     }
 
     /// Counts something that was to be forgotten in this way.

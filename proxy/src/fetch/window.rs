@@ -100,7 +100,7 @@ impl Windowed {
         }
         let groups = fetch.groups(&merged);
         // A 304 without tags says nothing of them.
-        let tags = if tags.is_empty() { old.tags().clone() } else { fetch.tags(&tags) };
+        let tags = if tags.is_empty() { old.tags() } else { fetch.tags(&tags) };
         let arrival = Arrival::of(&said, fetch.route.heed, now);
         let initial_age = self.age_on_arrival(&head, arrival);
         fill.renew(&head, now, Terms { initial_age, groups, tags, recoding, dating, arrival, ..Terms::default() });

@@ -4,7 +4,10 @@ use evergate_cache::{MAX_ENTRIES, Selection, What};
 
 use super::{USUAL, Wanted, WantedError};
 
-fn read(parameters: &[(&str, &str)]) -> Result<Wanted, WantedError> {
+/// Names and values.
+type Said<'a> = &'a [(&'a str, &'a str)];
+
+fn read(parameters: Said<'_>) -> Result<Wanted, WantedError> {
     let owned = parameters.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
     Wanted::read(&owned.collect::<Vec<_>>())
 }
@@ -12,7 +15,7 @@ fn read(parameters: &[(&str, &str)]) -> Result<Wanted, WantedError> {
 #[test]
 fn everything_that_is_said_is_wanted() {
     let at = |what, upstream: Option<&str>| Selection { what, upstream: upstream.map(Box::from) };
-    let cases: [(&[(&str, &str)], Vec<Selection>, usize); 5] = [
+    let cases: [(Said<'_>, Vec<Selection>, usize); 5] = [
         (&[], vec![], USUAL),
         (&[("limit", "7")], vec![], 7),
         (
@@ -35,7 +38,7 @@ fn everything_that_is_said_is_wanted() {
 #[test]
 fn what_is_not_understood_is_refused() {
     let beyond = (MAX_ENTRIES + 1).to_string();
-    let cases: [(&[(&str, &str)], WantedError); 8] = [
+    let cases: [(Said<'_>, WantedError); 8] = [
         (&[("tags", "a")], WantedError::Unknown("tags".to_owned())),
         (&[("tag", "a"), ("tag", "b")], WantedError::Twice("tag")),
         (&[("limit", "0")], WantedError::Limit),
