@@ -15,7 +15,7 @@ export NEXT_TELEMETRY_DISABLED := 1
 .DEFAULT_GOAL := help
 # The steps of `test` are in order, and cargo uses every core by itself.
 .NOTPARALLEL:
-.PHONY: help run build test test-rust fuzz conformance bench-routes bench-rules lint setup-build setup-test setup-rust setup-node setup-promtool setup-next setup-conformance setup-browser setup-cxx setup-fuzz
+.PHONY: help run build test test-rust fuzz conformance bench-routes bench-rules bench-forget lint setup-build setup-test setup-rust setup-node setup-promtool setup-next setup-conformance setup-browser setup-cxx setup-fuzz
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -66,6 +66,9 @@ bench-routes: setup-build ## measure what a look-up in the route table costs, wi
 
 bench-rules: setup-build ## measure what judging by 0 to 1,000 rules costs, and what a hostile request may cost
 	cargo bench --locked -p evergate --bench rules
+
+bench-forget: setup-build ## measure what an invalidation, a sweep and a hit cost with 1,000,000 entries
+	cargo bench --locked -p evergate-cache --bench forget
 
 lint: setup-build setup-cxx setup-rust ## formatting, clippy, documentation; warnings are errors
 	cargo fmt --all --check

@@ -26,13 +26,17 @@ pub(super) async fn fetch(world: Rc<World>, fill: Fill<&'static str>, permission
         Plan::Renew => {
             let confirmed = fill.old().cloned();
             let renewed = fill.renew(&head(304, &[]), world.now(), world.terms());
-            let confirmed_body = confirmed.as_ref().map(|old| old.body().clone());
+            let confirmed_body = confirmed.map(|old| old.body().clone());
             assert_eq!(renewed.map(|response| response.body().clone()), confirmed_body);
-            if !permission.is_outdated() {
-                assert_eq!(confirmed_body, before);
-            }
-            if confirmed.is_some() && !permission.is_outdated() && !permission.is_stale() {
-                assert!(matches!(world.known(), Known::Fresh(..)), "a confirmed response is fresh");
+            if let Some(old) = confirmed_body.filter(|_| !permission.is_outdated()) {
+                // What has gone since the fetch began may be confirmed, and nothing else replaced.
+                assert!(before.is_none_or(|before| before == old));
+                world.is_confirmed(&old, &permission);
+                assert!(
+                    permission.is_stale() || matches!(world.known(), Known::Fresh(..)),
+                    "a confirmed response is fresh"
+                );
+                return assert_eq!(world.kept(), Some(old));
             }
         }
         Plan::Decline => {

@@ -48,7 +48,7 @@ pub(super) struct Permission {
 impl Permission {
     /// Whether something has come after it that makes what it brings gone.
     pub(super) fn is_outdated(&self) -> bool {
-        self.generation < self.world.generation()
+        self.generation < self.world.generation() && self.is_stale()
     }
 
     /// The same before anyone knows the tags of what it brings.
@@ -163,16 +163,24 @@ impl World {
         assert!(!matches!(self.known(), Known::Fresh(..)), "promise 4: it is fresh");
     }
 
-    /// What began until now is gone.
+    /// What began before the invalidation is gone.
     pub(super) fn another_generation(&self) {
         self.running.borrow_mut().push(0);
-        assert_eq!(self.kept(), None, "what is made invalid is gone");
+        if let Some(kept) = self.kept() {
+            self.is_fresh_since(self.invalidations.get(), &kept);
+        }
+    }
+
+    /// A body is as good as though the fetch of this permission had brought it.
+    pub(super) fn is_confirmed(&self, body: &Bytes, permission: &Permission) {
+        self.born.borrow_mut().insert(body.clone(), (permission.generation, permission.invalidations));
     }
 
     /// Promise 4: whoever asked in a generation gets nothing whose fetch began before.
     pub(super) fn is_valid_since(&self, generation: usize, body: &Bytes) {
         let born = self.born.borrow().get(body).copied();
-        assert!(born.is_none_or(|born| born.0 >= generation), "promise 4: {body:?} of {born:?} after {generation}");
+        let newer = |(own, invalidations)| own >= generation || invalidations == self.invalidations.get();
+        assert!(born.is_none_or(newer), "promise 4: {body:?} of {born:?} after {generation}");
     }
 
     /// Promise 4: and nothing as fresh that was made stale since its fetch began.
