@@ -12,6 +12,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 use std::time::Duration;
 
 use crate::label::{self, Kind};
+use crate::prefixes::Prefixes;
 use crate::record::{Address, Record};
 use crate::registry::{Held, Registry};
 use crate::standing::{Mark, Marks, Validity};
@@ -21,8 +22,8 @@ use crate::{Count, Forgetting, Groups, Moment, Selection, Tags, What};
 /// kept.
 pub const MAX_MARKS_IN_FLIGHT: usize = 65_536;
 
-/// Most prefixes that may wait for their paths to be marked; the next is marked while its caller waits.
-const MAX_PREFIXES: usize = 64;
+/// Most prefixes that may wait for their paths to be marked; with the next, they are marked while its caller waits.
+const MAX_PREFIXES: usize = 4096;
 
 /// Most moments that are remembered at which something is to be swept away; beyond it the next two become one.
 const MAX_DUE: usize = 1024;
@@ -38,28 +39,12 @@ pub(crate) struct Generations {
     /// Fills that began before it have lost their generation.
     floor: AtomicU64,
     upstreams: RwLock<Vec<(Box<[u8]>, Held)>>,
-    prefixes: RwLock<Vec<Prefix>>,
+    prefixes: RwLock<Prefixes>,
     /// Number of prefixes, so that most hits need no lock.
     waiting: AtomicUsize,
     order: Mutex<Order>,
     /// Tags that were left out because a response had too many, or too long ones.
     cut: AtomicU64,
-}
-
-/// What is invalidated by the beginning of its path.
-#[derive(Clone, Debug)]
-struct Prefix {
-    upstream: Option<Box<[u8]>>,
-    start: Box<[u8]>,
-    mode: Forgetting,
-    mark: Mark,
-    now: Moment,
-}
-
-impl Prefix {
-    fn covers(&self, upstream: &[u8], path: &[u8]) -> bool {
-        begins_with(path, &self.start) && self.upstream.as_deref().is_none_or(|own| own == upstream)
-    }
 }
 
 /// What invalidations change one after the other.
@@ -173,12 +158,11 @@ impl Generations {
             return Validity::Valid;
         }
         let prefixes = self.prefixes.read().unwrap_or_else(PoisonError::into_inner);
-        let said = prefixes.iter().filter(|prefix| {
-            let mut paths = record.labels().iter().filter_map(|label| label.split(Kind::Path));
-            paths.any(|(upstream, path)| prefix.covers(upstream, path))
-        });
+        let paths = record.labels().iter().filter_map(|label| label.split(Kind::Path));
         let mut marks = Marks::default();
-        said.for_each(|prefix| marks.add(prefix.mode, prefix.mark, prefix.now));
+        for prefix in paths.flat_map(|(upstream, path)| prefixes.of(upstream, path)) {
+            marks.add(prefix.mode, prefix.mark, prefix.now);
+        }
         marks.validity(record.began(), now)
     }
 
@@ -265,13 +249,11 @@ impl Generations {
         }
         let has_prefixes = !prefixes.is_empty();
         if has_prefixes {
-            let prefix = |(upstream, start): (Option<&str>, &str)| {
-                let upstream = upstream.map(|upstream| upstream.as_bytes().into());
-                Prefix { upstream, start: start.as_bytes().into(), mode, mark, now }
-            };
             // All at once: who marks them takes those of one number for all of them.
             let mut waiting = self.prefixes.write().unwrap_or_else(PoisonError::into_inner);
-            waiting.extend(prefixes.into_iter().map(prefix));
+            for (upstream, start) in prefixes {
+                waiting.add(upstream, start, mode, mark, now);
+            }
             self.waiting.store(waiting.len(), Ordering::Release);
         }
         self.latest.store(mark.0, Ordering::Release);
@@ -308,15 +290,17 @@ impl Generations {
     fn mark_prefixed(&self) {
         // A copy, because it takes a while: others may come meanwhile.
         let prefixes = self.prefixes.read().unwrap_or_else(PoisonError::into_inner).clone();
-        let Some(last) = prefixes.last().map(|prefix| prefix.mark) else { return };
+        if prefixes.len() == 0 {
+            return;
+        }
         self.registry.each(|label| {
             let Some((upstream, path)) = label.split(Kind::Path) else { return };
-            for prefix in prefixes.iter().filter(|prefix| prefix.covers(upstream, path)) {
+            for prefix in prefixes.of(upstream, path) {
                 label.forget(prefix.mode, prefix.mark, prefix.now);
             }
         });
         let mut waiting = self.prefixes.write().unwrap_or_else(PoisonError::into_inner);
-        waiting.retain(|prefix| prefix.mark > last);
+        waiting.let_go(prefixes.latest());
         self.waiting.store(waiting.len(), Ordering::Release);
     }
 

@@ -32,6 +32,7 @@ mod origin;
 mod page;
 mod partial;
 mod policy;
+mod prefixes;
 mod range;
 mod record;
 mod registry;

@@ -260,7 +260,7 @@ fn promise_6_too_many_marks_end_the_generation_of_all_fills() {
 fn promise_6_prefixes_and_moments_are_bounded() {
     let generations = Generations::new();
     let record = stored(&generations, "shop", "/items/1", &[]);
-    for number in 0..10 * MAX_PREFIXES {
+    for number in 0..3 * MAX_PREFIXES {
         let start = if number == 3 { "/items/".to_owned() } else { format!("/{number}") };
         generations.forget(&[everywhere(prefix(&start))], Forgetting::Stale, at(number as u64), || None);
         assert!(generations.prefixes.read().unwrap().len() <= MAX_PREFIXES);
@@ -274,6 +274,32 @@ fn promise_6_prefixes_and_moments_are_bounded() {
     let due = &generations.order().due;
     assert_eq!(due.len(), MAX_DUE);
     assert_eq!(due.last(), Some(&Duration::from_secs(2 * MAX_DUE as u64 - 1)), "the last is kept");
+}
+
+#[test]
+fn a_prefix_that_is_said_again_takes_no_more_room() {
+    let generations = Generations::new();
+    let said = |selection: Selection, mode| {
+        generations.forget(&[selection], mode, at(0), || None);
+        generations.prefixes.read().unwrap().len()
+    };
+    let expire = Forgetting::Expire(Duration::from_secs(1));
+    let counts = [
+        said(everywhere(prefix("/a")), DELETE),
+        said(everywhere(prefix("/a")), DELETE),
+        said(everywhere(prefix("/a")), Forgetting::Stale),
+        said(here("shop", prefix("/a")), DELETE),
+        said(here("shop", prefix("/a")), DELETE),
+        said(everywhere(prefix("/a")), expire),
+        said(everywhere(prefix("/a")), expire),
+    ];
+    assert_eq!(counts, [1, 1, 2, 3, 3, 4, 5]);
+    // What is said while others are marked waits for the next time.
+    let latest = generations.now();
+    said(everywhere(prefix("/a")), DELETE);
+    generations.prefixes.write().unwrap().let_go(latest);
+    let prefixes = generations.prefixes.read().unwrap();
+    assert_eq!((prefixes.len(), prefixes.of(b"blog", b"/a/b").count(), prefixes.of(b"blog", b"/b").count()), (1, 1, 0));
 }
 
 /// What was found valid once is found so by two numbers until something else is invalidated.

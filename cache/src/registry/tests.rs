@@ -58,7 +58,7 @@ fn promise_6_a_million_labels_leave_nothing_behind() {
         registry.release(label);
         // Room is given back on the way, and not only at the end.
         let left = MANY as usize - place - 1;
-        if left % 100_000 == 0 {
+        if left.is_multiple_of(100_000) {
             assert!(room(&registry) <= 10 * left + 2 * SHARDS * LEAST, "{} for {left}", room(&registry));
         }
     }

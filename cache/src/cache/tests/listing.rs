@@ -12,7 +12,9 @@ fn fill(cache: &Listed, key: &[u8], language: &str) -> Fill<&'static str> {
     match look(cache, key, language, WINDOWS, at(0)) {
         Lookup::Miss { fill, .. } => fill,
         Lookup::Stale { refresh: Some(fill), .. } => fill,
-        other => panic!("{key:?} is there already: {other:?}"),
+        other @ (Lookup::Hit { .. } | Lookup::Stale { .. } | Lookup::Collapsed { .. } | Lookup::Pass(_)) => {
+            panic!("{key:?} is there already: {other:?}")
+        }
     }
 }
 

@@ -105,7 +105,10 @@ impl Thread<'_> {
                 }
                 Awaited::Outdated => self.count(How::Outdated),
                 Awaited::Abandoned => {}
-                other => panic!("no fill here does that: {other:?}"),
+                Awaited::Interim(_) | Awaited::Alone(..) | Awaited::Renewed(..) | Awaited::Declined(_) => {
+                    panic!("no fill does that")
+                }
+                Awaited::Failed(_) | Awaited::Unrelated | Awaited::Crowded => panic!("no fill does that"),
             }
         }
     }
@@ -144,7 +147,7 @@ impl Thread<'_> {
 fn land(page: usize, fill: Fill<&'static str>, version: u64) {
     let terms = Terms { tags: Tags::new([format!("page {page}").as_str()]), ..Terms::default() };
     let mut filling = fill.begin(head(200, &[]), at(0), terms).unwrap();
-    if version % 2 == 0 {
+    if version.is_multiple_of(2) {
         assert_eq!(filling.push(Bytes::from_static(b"0"), at(0)), Pushed::Kept);
     }
     assert_eq!(filling.finish(Bytes::from(version.to_string()), at(0)), Pushed::Kept);
