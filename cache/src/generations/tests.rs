@@ -219,6 +219,25 @@ fn promise_4_a_tag_is_held_while_a_fill_may_bring_it() {
     assert_eq!(generations.figures().0, before.0 - 2, "both are let go");
 }
 
+/// First all is marked, then that is told, and only then it is asked which fills began before: one that begins in between is newer,
+/// and one that began before is found.
+#[test]
+fn promise_4_fills_are_looked_for_once_an_invalidation_is_told() {
+    for what in [tag("a"), path("/"), prefix("/"), What::Everything] {
+        let generations = Generations::new();
+        let record = stored(&generations, "shop", "/", &["a"]);
+        let asked = std::cell::Cell::new(false);
+        generations.forget(&[everywhere(what)], DELETE, at(0), || {
+            asked.set(true);
+            assert_eq!(generations.now(), Mark(1), "it is told");
+            assert_eq!(generations.begin(address("shop", "/")).began(), Mark(1), "what begins is newer");
+            assert_eq!(generations.validity(&record, at(0)), Validity::Gone, "all is marked");
+            None
+        });
+        assert!(asked.get());
+    }
+}
+
 /// What a fill knows of itself from its beginning needs no place.
 #[test]
 fn paths_and_upstreams_are_held_by_the_fills_themselves() {

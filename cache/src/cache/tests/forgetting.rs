@@ -218,6 +218,67 @@ impl Model {
     }
 }
 
+fn tagged(tag: &str) -> Terms {
+    Terms { tags: Tags::new([tag]), ..Terms::default() }
+}
+
+fn delete(cache: &Cache<&'static str>, tag: &str) {
+    cache.forget(&[Selection { what: What::Tag(tag.into()), upstream: None }], Forgetting::Delete, at(0));
+}
+
+/// An unsafe request ends the count of a fill, but not what was said of its tags before: who joined it after that looks again.
+#[test]
+fn promise_4_a_tag_is_held_for_a_fill_whose_page_was_changed() {
+    let cache = Cache::new(1 << 20, 1 << 16);
+    let Lookup::Miss { fill, .. } = look(&cache, &key(0), "en", FOR_EVER, at(0)) else { panic!("it is there") };
+    delete(&cache, "t");
+    let Lookup::Collapsed { waiter, .. } = look(&cache, &key(0), "en", FOR_EVER, at(0)) else {
+        panic!("it is asked for")
+    };
+    cache.invalidate(&key(0), at(0));
+    delete(&cache, "another");
+    let mut filling = fill.begin(head(200, &[]), at(0), tagged("t")).unwrap();
+    filling.announce();
+    let mut told = Vec::new();
+    assert!(super::hear(waiter, &mut told).is_none());
+    assert_eq!(told, ["unrelated"], "it would be what was deleted before it was asked for");
+}
+
+/// What a fill brings that lost against an invalidation never takes the place of what came after.
+#[test]
+fn promise_4_what_is_outdated_replaces_nothing_newer() {
+    let outdated: [fn(Fill<&'static str>); 3] = [
+        |fill| {
+            let filling = fill.begin(head(200, &[]), at(0), tagged("t")).unwrap();
+            assert_eq!(filling.finish(Bytes::from_static(b"old"), at(0)), Pushed::Kept);
+        },
+        |fill| fill.decline(crate::DeclineReason::Private, at(0)),
+        |fill| fill.fail("boom", crate::FailureKind::Unreachable, at(0), 0.0),
+    ];
+    for end in outdated {
+        let cache = Cache::new(1 << 20, 1 << 16);
+        let Lookup::Miss { fill: old, .. } = look(&cache, &key(0), "en", FOR_EVER, at(0)) else {
+            panic!("it is there")
+        };
+        cache.forget(&[Selection { what: What::Path("/".into()), upstream: None }], Forgetting::Delete, at(0));
+        let Lookup::Miss { fill: new, .. } = look(&cache, &key(0), "en", FOR_EVER, at(0)) else {
+            panic!("it is outdated")
+        };
+        let filling = new.begin(head(200, &[]), at(0), tagged("t")).unwrap();
+        assert_eq!(filling.finish(Bytes::from_static(b"new"), at(0)), Pushed::Kept);
+        end(old);
+        assert_eq!(super::answer_in_words(&look(&cache, &key(0), "en", FOR_EVER, at(0))), "hit new");
+        let page = cache.shared.store.get(&key(0)).unwrap();
+        let troubled = page.contents().any(|(_, content)| match content {
+            crate::page::Content::Stored(_, trouble) => trouble.failures() > 0,
+            crate::page::Content::Part(_) | crate::page::Content::Declined(..) | crate::page::Content::Forgotten(_) => {
+                true
+            }
+        });
+        assert!(!troubled, "nor does its failure count against it");
+    }
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 400, failure_persistence: None, ..ProptestConfig::default() })]
 
