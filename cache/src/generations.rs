@@ -146,11 +146,14 @@ impl Generations {
         // A prefix gives way to marks on its paths, so it is looked for first.
         let by_prefix = self.by_prefix(record, now);
         let by_label = record.labels().iter().map(|label| label.validity(record.began(), now));
-        let validity = by_label.fold(by_prefix, Validity::and);
-        if validity == Validity::Valid {
-            record.checked.fetch_max(latest, Ordering::Relaxed);
+        match by_label.fold(by_prefix, Validity::and) {
+            Validity::Valid => {
+                record.checked.fetch_max(latest, Ordering::Relaxed);
+                Validity::Valid
+            }
+            Validity::Stale(since) => Validity::Stale(record.is_stale_since(since)),
+            Validity::Gone => Validity::Gone,
         }
-        validity
     }
 
     fn by_prefix(&self, record: &Record, now: Moment) -> Validity {

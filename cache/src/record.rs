@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
 use crate::label::{Kind, Label};
 use crate::registry::Registry;
@@ -29,6 +30,8 @@ pub(crate) struct Record {
     pub(crate) checked: AtomicU64,
     /// Number of pages in the store that hold it.
     places: AtomicU64,
+    /// When it was found to be stale first, as a reading of the monotonic clock in milliseconds, plus one; zero before.
+    stale_since: AtomicU64,
     /// How often it was asked for, and those before it.
     hits: AtomicU64,
     /// What is charged for it, in bytes.
@@ -54,6 +57,7 @@ impl Record {
             began,
             checked: AtomicU64::new(began.0),
             places: AtomicU64::new(0),
+            stale_since: AtomicU64::new(0),
             hits: AtomicU64::new(0),
             size,
         })
@@ -95,6 +99,14 @@ impl Record {
         if self.places.fetch_sub(1, Ordering::AcqRel) == 1 {
             self.labels.iter().for_each(|label| label.leave());
         }
+    }
+
+    /// It was made stale at `since`. Since when it is, from the first time that this was found out: who invalidates it again and again
+    /// does not make it younger.
+    pub(crate) fn is_stale_since(&self, since: Duration) -> Duration {
+        let now = u64::try_from(since.as_millis()).unwrap_or(u64::MAX - 1) + 1;
+        let first = self.stale_since.compare_exchange(0, now, Ordering::Relaxed, Ordering::Relaxed);
+        first.map_or_else(|first| Duration::from_millis(first - 1).min(since), |_| since)
     }
 
     /// How often it was asked for.

@@ -16,6 +16,9 @@ const SWEPT_AT_ONCE: u64 = 1024;
 /// How long it is told of what was swept away that it was forgotten.
 const FORGOTTEN_FOR: Duration = Duration::from_secs(60);
 
+/// Most pages of one sweep that leave such a mark; the others leave nothing. Marks take memory, and time to be written.
+pub(super) const MOST_MARKS: usize = 10_000;
+
 /// How soon it is looked again whether what is held for fills may be let go.
 const LOOK_AGAIN: Duration = Duration::from_secs(1);
 
@@ -105,7 +108,7 @@ impl<F: Clone> Cache<F> {
         generations.sweep_begins(now);
         let is_gone = |response: &StoredResponse| self.shared.validity(response, now) == Validity::Gone;
         let until = now.monotonic + FORGOTTEN_FOR;
-        let mut left_marks = false;
+        let mut left_marks = 0;
         for (key, page) in store.pages() {
             if unswept.load(Ordering::Acquire) > 0 {
                 return generations.sweep_breaks_off(now);
@@ -116,9 +119,11 @@ impl<F: Clone> Cache<F> {
             // Looked at again under the lock of the key, under which pages change.
             let shard = flights.lock(key.as_bytes());
             match store.get(key.as_bytes()).and_then(|page| page.swept(is_gone, now, until)) {
-                Some(rest) if rest.is_empty() => drop(store.remove(key.as_bytes())),
+                Some(rest) if rest.is_empty() || left_marks >= MOST_MARKS && !rest.holds_any() => {
+                    drop(store.remove(key.as_bytes()));
+                }
                 Some(rest) => {
-                    left_marks = true;
+                    left_marks += 1;
                     store.replace(key, rest);
                 }
                 None => {}
@@ -126,7 +131,7 @@ impl<F: Clone> Cache<F> {
             drop(shard);
         }
         store.settle();
-        generations.sweep_ends(left_marks.then_some(until));
+        generations.sweep_ends((left_marks > 0).then_some(until));
     }
 
     /// Keeps what is gone in the store for [`Cache::hottest`] to be found.

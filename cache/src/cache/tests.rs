@@ -1,5 +1,6 @@
 //! The look-up as stories over time, in every order in which things may happen, and under many threads.
 
+mod again;
 mod bookkeeping;
 mod forgetting;
 mod hammer;

@@ -1,0 +1,51 @@
+//! What is invalidated more than once, and more than a few pages at once.
+
+use bytes::Bytes;
+
+use super::{WINDOWS, answer_in_words, at, head, key_of, look};
+use crate::cache::forgetting::MOST_MARKS;
+use crate::cache::{Cache, Lookup};
+use crate::{Count, Forgetting, Pushed, Selection, Terms, What};
+
+type Kept = Cache<&'static str>;
+
+fn everything() -> [Selection; 1] {
+    [Selection { what: What::Everything, upstream: None }]
+}
+
+fn store(cache: &Kept, key: &[u8]) {
+    let Lookup::Miss { fill, .. } = look(cache, key, "en", WINDOWS, at(0)) else { panic!("{key:?} is there already") };
+    let filling = fill.begin(head(200, &[]), at(0), Terms::default()).unwrap();
+    assert_eq!(filling.finish(Bytes::from_static(b"body"), at(0)), Pushed::Kept);
+}
+
+/// Whoever invalidates a page every few seconds while its handler is down does not make it good for ever: what counts is since
+/// when it is stale.
+#[test]
+fn what_is_invalidated_again_and_again_is_no_younger() {
+    let (cache, key) = (Cache::new(1 << 20, 1 << 16), key_of("shop", "/p"));
+    store(&cache, &key);
+    for second in [5, 15, 25, 35] {
+        cache.forget(&everything(), Forgetting::Stale, at(second));
+        let told = answer_in_words(&look(&cache, &key, "en", WINDOWS, at(second + 2)));
+        assert!(told.starts_with(&format!("stale body {} invalidated", second + 2 - 5)), "{told}");
+    }
+}
+
+/// Of a great many pages that go at once, only some leave a mark that tells of it: marks take memory too.
+#[test]
+fn promise_6_the_marks_of_a_sweep_are_bounded() {
+    let pages = MOST_MARKS + 500;
+    let cache: Kept = Cache::new(1 << 30, 1 << 16);
+    let keys: Vec<Vec<u8>> = (0..pages).map(|page| key_of("shop", &format!("/{page}"))).collect();
+    for key in &keys {
+        store(&cache, key);
+    }
+    assert_eq!(cache.forget(&everything(), Forgetting::Delete, at(1)), Count::Exact(pages as u64));
+    cache.sweep(at(1));
+    assert_eq!(cache.figures().entries, MOST_MARKS as u64);
+    let told = |key: &Vec<u8>| answer_in_words(&look(&cache, key, "en", WINDOWS, at(2)));
+    let answers: Vec<String> = keys.iter().map(told).collect();
+    assert_eq!(answers.iter().filter(|told| *told == "miss invalidated").count(), MOST_MARKS);
+    assert_eq!(answers.iter().filter(|told| *told == "miss uri").count(), 500);
+}
