@@ -190,15 +190,6 @@ impl<F: Clone> Cache<F> {
     /// Whatever else is decided under the lock of the key, after a second look: a fill that landed in between is found there,
     /// so that no two fills of one key ever follow from one gap.
     pub fn lookup(&self, asked: &Asked<'_>, now: Moment) -> Lookup<F> {
-        let answer = self.look(asked, now);
-        match &answer {
-            Lookup::Hit { response, .. } | Lookup::Stale { response, .. } => response.count_hit(),
-            Lookup::Collapsed { .. } | Lookup::Miss { .. } | Lookup::Pass(_) => {}
-        }
-        answer
-    }
-
-    fn look(&self, asked: &Asked<'_>, now: Moment) -> Lookup<F> {
         let mut selecting = asked.selecting();
         match self.known(asked, &mut selecting, now) {
             Known::Fresh(response, ttl) => return Lookup::Hit { response, ttl },
@@ -357,11 +348,11 @@ impl<F: Clone> Cache<F> {
         self.introduce(key);
         // Noted before it is asked whether there was one: one that comes in between outdates what is kept here.
         let mark = self.shared.generations.now();
-        let record = self.shared.generations.record(address(key), &groups, &tags, mark);
         if body.len() as u64 != extent.length || extent.length > self.shared.max_body {
             return;
         }
         let Ok(older) = self.part_in_place(key, &variant) else { return };
+        let record = self.shared.generations.record(address(key), &groups, &tags, mark);
         let mut head = ResponseHead { status: StatusCode::OK, ..head };
         head.fields.remove(&CONTENT_RANGE);
         let kept = Kept { record: Some(record), ..Kept::default() };

@@ -380,8 +380,8 @@ impl StoredResponse {
         self.record().map_or(0, |record| record.hits())
     }
 
-    /// A visitor was answered with it.
-    pub(crate) fn count_hit(&self) {
+    /// A visitor is answered with it. Whoever looks it up for another reason does not count.
+    pub fn count_hit(&self) {
         if let Some(record) = self.record() {
             record.count_hits(1);
         }

@@ -203,6 +203,7 @@ impl Serving<'_> {
                 return self.look_up(responder).await;
             }
             Ok(Glance { response, staleness }) => {
+                response.count_hit();
                 let outcome = match staleness {
                     Ok(ttl) => Outcome::Hit { ttl },
                     // Nobody revalidates it: the request asks for what there is.
@@ -234,6 +235,7 @@ impl Serving<'_> {
             let now = self.gateway.clock.now();
             let waited = match self.gateway.cache.lookup(&self.asked(), now) {
                 Lookup::Hit { response, ttl } => {
+                    response.count_hit();
                     let ahead = response.first_use();
                     let outcome = if ahead { Outcome::Prerendered { ttl } } else { Outcome::Hit { ttl } };
                     return self.stored(&response, outcome, now, responder).await;
@@ -241,6 +243,7 @@ impl Serving<'_> {
                 Lookup::Stale { response, staleness, reason, refresh } => {
                     let begun = refresh.is_none_or(|fill| self.refresh(fill));
                     let reason = if begun { ServedStale::Cache(reason) } else { ServedStale::Busy };
+                    response.count_hit();
                     return self.stored(&response, Outcome::Stale { staleness, reason }, now, responder).await;
                 }
                 Lookup::Collapsed { waiter, missing } => {

@@ -26,7 +26,10 @@ fn store(cache: &Listed, (upstream, path): (&str, &str), language: &str, tags: &
 
 fn visit(cache: &Listed, page: (&str, &str), times: usize) {
     for _ in 0..times {
-        assert!(matches!(look(cache, &key_of(page.0, page.1), "en", WINDOWS, at(0)), Lookup::Hit { .. }));
+        let Lookup::Hit { response, .. } = look(cache, &key_of(page.0, page.1), "en", WINDOWS, at(0)) else {
+            panic!("{page:?} is not there");
+        };
+        response.count_hit();
     }
 }
 
@@ -139,7 +142,7 @@ fn what_is_stale_is_listed_as_invalidated() {
     // What takes its place is as popular.
     store(&cache, ("shop", "/items/3"), "en", &["all"]);
     let entry = cache.entry(&key_of("shop", "/items/3"), at(1)).unwrap();
-    assert_eq!((entry.hits, entry.stored[0].invalidated), (10, false));
+    assert_eq!((entry.hits, entry.stored[0].invalidated), (9, false));
 }
 
 /// What the labels count is what is in the store.
