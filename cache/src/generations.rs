@@ -11,9 +11,10 @@ use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 use std::time::Duration;
 
+use crate::key::Address;
 use crate::label::{self, Kind};
 use crate::prefixes::Prefixes;
-use crate::record::{Address, Record};
+use crate::record::Record;
 use crate::registry::{Held, Registry};
 use crate::standing::{Mark, Marks, Validity};
 use crate::{Count, Forgetting, Groups, Moment, Selection, Tags, What};
@@ -191,6 +192,10 @@ impl Generations {
         }
         let count = self.count(selections, &labels, &order, now);
         self.mark(&mut order, labels, prefixes, (mode, now), oldest);
+        drop(order);
+        if self.waiting.load(Ordering::Acquire) > MAX_PREFIXES {
+            self.mark_prefixed();
+        }
         count
     }
 
@@ -220,7 +225,8 @@ impl Generations {
             [Selection { what: What::Tag(_) | What::Path(_) | What::Everything, .. }] => {
                 // What is gone and not swept away yet is counted with the others.
                 let swept = order.sweeping == 0 && order.due.first().is_none_or(|due| *due > now.monotonic);
-                if swept { Count::Exact(of(labels)) } else { Count::AtMost(of(labels)) }
+                let found = of(labels);
+                if swept || found == 0 { Count::Exact(found) } else { Count::AtMost(found) }
             }
             several => {
                 let everything = self.upstreams.read().unwrap_or_else(PoisonError::into_inner);
@@ -232,7 +238,10 @@ impl Generations {
                 };
                 let prefixed = several.iter().filter(|selection| matches!(selection.what, What::Prefix(_)));
                 let most = of(labels) + prefixed.map(|selection| stored(&selection.upstream)).sum::<u64>();
-                Count::AtMost(most.min(stored(&None)))
+                match most.min(stored(&None)) {
+                    0 => Count::Exact(0),
+                    most => Count::AtMost(most),
+                }
             }
         }
     }
@@ -268,9 +277,6 @@ impl Generations {
             // What fills bring later is not kept, so where nothing is gone now there is nothing to look for.
             Forgetting::Delete if !finds => {}
             Forgetting::Stale | Forgetting::Delete | Forgetting::Expire(_) => order.expect(mode, now),
-        }
-        if self.waiting.load(Ordering::Acquire) > MAX_PREFIXES {
-            self.mark_prefixed();
         }
     }
 
@@ -325,25 +331,12 @@ impl Generations {
     }
 
     /// What is gone at `now` is being swept away from here on.
-    pub(crate) fn sweep_begins(&self, now: Moment) {
+    pub(crate) fn sweep(&self, now: Moment) -> Sweep<'_> {
         let mut order = self.order();
         order.due.retain(|due| *due > now.monotonic);
         order.sweeping += 1;
         order.marks_until = order.marks_until.filter(|until| *until > now.monotonic);
-    }
-
-    /// The sweep leaves off before its end.
-    pub(crate) fn sweep_breaks_off(&self, now: Moment) {
-        let mut order = self.order();
-        order.sweeping -= 1;
-        order.expect(Forgetting::Delete, now);
-    }
-
-    /// What was gone when the sweep began is swept away. The marks that it left tell of it until then.
-    pub(crate) fn sweep_ends(&self, until: Option<Duration>) {
-        let mut order = self.order();
-        order.sweeping -= 1;
-        order.marks_until = order.marks_until.max(until);
+        Sweep { generations: self, now, swept: false }
     }
 
     /// Whether anything is held for fills, or waits for its paths to be marked.
@@ -355,6 +348,33 @@ impl Generations {
     pub(crate) fn figures(&self) -> (u64, u64, u64) {
         let (labels, bytes) = self.registry.figures();
         (labels, bytes, self.cut.load(Ordering::Relaxed))
+    }
+}
+
+/// A sweep under way. Dropping it leaves off before its end: what was due is due again.
+#[derive(Debug)]
+pub(crate) struct Sweep<'a> {
+    generations: &'a Generations,
+    now: Moment,
+    swept: bool,
+}
+
+impl Sweep<'_> {
+    /// What was gone when it began is swept away. The marks that it left tell of it until then.
+    pub(crate) fn end(mut self, until: Option<Duration>) {
+        self.swept = true;
+        let mut order = self.generations.order();
+        order.marks_until = order.marks_until.max(until);
+    }
+}
+
+impl Drop for Sweep<'_> {
+    fn drop(&mut self) {
+        let mut order = self.generations.order();
+        order.sweeping -= 1;
+        if !self.swept {
+            order.expect(Forgetting::Delete, self.now);
+        }
     }
 }
 

@@ -3,7 +3,6 @@
 use std::borrow::Borrow;
 use std::sync::Arc;
 
-use crate::record::Address;
 use crate::variance::{parts, put};
 
 /// How the visitor reached the gateway.
@@ -137,6 +136,13 @@ impl CacheKey {
     pub fn as_bytes(&self) -> &[u8] {
         &self.0
     }
+}
+
+/// What every response of a key carries beside its own labels: its upstream and its path.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Address<'a> {
+    pub(crate) upstream: &'a [u8],
+    pub(crate) path: &'a [u8],
 }
 
 /// The upstream and the path of the key with these bytes; none where they are no key ([`KeyParts::write`]).

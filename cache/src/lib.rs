@@ -3,8 +3,12 @@
 //! This crate is the knowledge of the Evergate gateway. It owns cache keys ([`CacheKey`]) and variants ([`Variance`],
 //! [`Variant`]), directives of responses ([`CacheControl`]) and of requests ([`Demands`]), the two policies by which responses
 //! are kept ([`Policy`]: the operator's [`Windows`], or the handler's word by [`OriginRules`]), stored responses
-//! ([`StoredResponse`]) with their content codings ([`Coding`]) the groups ([`Groups`]) and tags ([`Tags`]) by which they are forgotten, bodies
-//! that are still growing ([`GrowingBody`]), the moka store and the rule that at most one fill lives per key and variant.
+//! ([`StoredResponse`]) with their content codings ([`Coding`]), bodies that are still growing ([`GrowingBody`]), the moka store and
+//! the rule that at most one fill lives per key and variant.
+//!
+//! What is stored carries labels: its upstream, its path, its tags ([`Tags`]) and its groups ([`Groups`]). [`Cache::forget`] marks
+//! the labels of what is selected ([`Selection`], [`Forgetting`]); [`Cache::sweep`] removes what is gone; [`Cache::entries`] lists
+//! what is there.
 //!
 //! It refuses to know sockets, the clock (every rule takes a [`Moment`]), the proxy framework, configuration files and
 //! metrics.

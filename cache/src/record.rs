@@ -4,17 +4,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
+use crate::Tags;
 use crate::label::{Kind, Label};
 use crate::registry::Registry;
 use crate::standing::Mark;
-use crate::{Groups, Tags};
-
-/// What every response of a key carries beside its own labels: its upstream and its path.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Address<'a> {
-    pub(crate) upstream: &'a [u8],
-    pub(crate) path: &'a [u8],
-}
 
 /// How many holders share the cost of a label at most. A label that many carry costs each of them little, and what is stored is
 /// never charged less than this part of what its labels take.
@@ -82,9 +75,9 @@ impl Record {
         Tags::new(self.own(Kind::Tag).filter_map(|tag| std::str::from_utf8(tag).ok()))
     }
 
-    /// Its groups.
-    pub(crate) fn groups(&self) -> Groups {
-        Groups::from_names(self.own(Kind::Group))
+    /// Its groups, each with its site.
+    pub(crate) fn groups(&self) -> impl Iterator<Item = &[u8]> {
+        self.own(Kind::Group)
     }
 
     /// A page that holds it is stored.

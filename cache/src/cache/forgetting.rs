@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use super::Cache;
 use crate::key::address;
+use crate::record::Record;
 use crate::shared::Shared;
 use crate::standing::Validity;
 use crate::{Count, Forgetting, Groups, Moment, Selection, StoredResponse};
@@ -70,10 +71,8 @@ impl<F: Clone> Cache<F> {
         self.shared.generations.count_one();
         drop(shard);
         let Some(page) = page else { return 0 };
-        let groups = page.stored().filter_map(StoredResponse::record).map(|record| record.groups());
-        for groups in groups.filter(|groups| !groups.is_empty()) {
-            self.invalidate_groups(&groups, now);
-        }
+        let records = page.stored().filter_map(StoredResponse::record);
+        self.invalidate_groups(&Groups::from_names(records.flat_map(Record::groups)), now);
         page.stored().count()
     }
 
@@ -105,13 +104,13 @@ impl<F: Clone> Cache<F> {
         if generations.next_due().is_none_or(|due| due > now.monotonic) || unswept.load(Ordering::Acquire) > 0 {
             return;
         }
-        generations.sweep_begins(now);
+        let sweep = generations.sweep(now);
         let is_gone = |response: &StoredResponse| self.shared.validity(response, now) == Validity::Gone;
         let until = now.monotonic + FORGOTTEN_FOR;
         let mut left_marks = 0;
         for (key, page) in store.pages() {
             if unswept.load(Ordering::Acquire) > 0 {
-                return generations.sweep_breaks_off(now);
+                return;
             }
             if page.swept(is_gone, now, until).is_none() {
                 continue;
@@ -131,7 +130,7 @@ impl<F: Clone> Cache<F> {
             drop(shard);
         }
         store.settle();
-        generations.sweep_ends((left_marks > 0).then_some(until));
+        sweep.end((left_marks > 0).then_some(until));
     }
 
     /// Keeps what is gone in the store for [`Cache::hottest`] to be found.

@@ -4,7 +4,8 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use super::{Generations, MAX_DUE, MAX_MARKS_IN_FLIGHT, MAX_PREFIXES, selects};
-use crate::record::{Address, Record};
+use crate::key::Address;
+use crate::record::Record;
 use crate::standing::{Mark, Validity};
 use crate::{Count, Forgetting, Groups, Moment, Selection, Tags, What};
 
@@ -125,7 +126,9 @@ fn counts_are_exact_for_one_tag_or_path_and_never_too_low() {
         (vec![everywhere(tag("one")), everywhere(path("/items"))], Count::AtMost(3)),
         (vec![everywhere(tag("all")), everywhere(tag("one"))], Count::AtMost(4)),
         (vec![here("blog", prefix("/")), everywhere(path("/"))], Count::AtMost(2)),
-        (vec![], Count::AtMost(0)),
+        // Nothing is nothing, however it is counted.
+        (vec![everywhere(tag("none")), everywhere(path("/none"))], Count::Exact(0)),
+        (vec![], Count::Exact(0)),
     ];
     for (selections, expected) in cases {
         let generations = Generations::new();
@@ -142,19 +145,20 @@ fn a_count_is_exact_again_once_what_is_gone_was_swept_away() {
     assert_eq!(count(DELETE, 0), Count::Exact(2));
     assert_eq!(count(DELETE, 1), Count::AtMost(2), "they are still there");
     // A sweep that another has overtaken ends nothing for it.
-    generations.sweep_begins(at(1));
-    generations.sweep_begins(at(1));
-    generations.sweep_ends(None);
+    let (first, second) = (generations.sweep(at(1)), generations.sweep(at(1)));
+    first.end(None);
     assert_eq!(count(Forgetting::Stale, 1), Count::AtMost(2));
     [&one, &other].into_iter().for_each(|record| record.leave());
-    generations.sweep_ends(None);
+    second.end(None);
     assert_eq!(count(Forgetting::Expire(Duration::from_secs(9)), 1), Count::Exact(0));
     // What goes later is due later.
-    assert_eq!(count(Forgetting::Stale, 9), Count::Exact(0));
-    assert_eq!(count(Forgetting::Stale, 10), Count::AtMost(0));
-    generations.sweep_begins(at(10));
-    generations.sweep_breaks_off(at(10));
-    assert_eq!(count(Forgetting::Stale, 10), Count::AtMost(0), "what was not finished is still due");
+    one.enter();
+    assert_eq!(count(Forgetting::Stale, 9), Count::Exact(1));
+    assert_eq!(count(Forgetting::Stale, 10), Count::AtMost(1));
+    drop(generations.sweep(at(10)));
+    assert_eq!(count(Forgetting::Stale, 10), Count::AtMost(1), "what was not finished is still due");
+    one.leave();
+    assert_eq!(count(Forgetting::Stale, 10), Count::Exact(0), "nothing is nothing");
 }
 
 #[test]
