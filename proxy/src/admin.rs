@@ -1,16 +1,16 @@
 //! The admin listener: health, readiness, metrics, what is stored, explanations, and orders to forget and to
 //! fetch ahead, apart from the visitors' traffic.
 
+mod body;
 mod guard;
 mod warm;
 
 use std::sync::Arc;
 
 use axum::Router;
-use axum::body::Bytes;
-use axum::extract::rejection::BytesRejection;
-use axum::extract::{DefaultBodyLimit, Query, State};
-use axum::http::{StatusCode, header};
+use axum::body::Body;
+use axum::extract::{Query, State};
+use axum::http::{Method, StatusCode, Uri, header};
 use axum::middleware::from_fn_with_state;
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
@@ -22,6 +22,7 @@ use crate::gateway::Gateway;
 use crate::invalidation::{self, MAX_ORDER, Order, OrderError};
 use crate::inventory::{Wanted, inventory};
 use crate::phase::Phase;
+use body::read;
 use guard::{Guard, guard};
 
 /// What the admin listener answers from.
@@ -45,7 +46,7 @@ impl Admin {
         let guarded = Router::new()
             .route("/cache", get(listed))
             .route("/explain", get(explained))
-            .route("/invalidate", post(invalidate).layer(DefaultBodyLimit::max(MAX_ORDER)))
+            .route("/invalidate", post(invalidate))
             .route("/warm", post(warm::warmed))
             .route_layer(from_fn_with_state(Guard::new(token, listener.local_addr()?), guard));
         let routes = Router::new()
@@ -93,7 +94,8 @@ async fn explained(State(admin): State<Admin>, Query(parameters): Query<Vec<(Str
 
 /// What is stored, the most popular first: `/cache?prefix=/items/&tag=items&limit=20`.
 async fn listed(State(admin): State<Admin>, Query(parameters): Query<Vec<(String, String)>>) -> Response {
-    let wanted = match Wanted::read(&parameters) {
+    let snapshot = admin.gateway.snapshot.load_full();
+    let wanted = match Wanted::read(&parameters, &snapshot) {
         Ok(wanted) => wanted,
         Err(problem) => return error(StatusCode::BAD_REQUEST, &problem.to_string()),
     };
@@ -106,28 +108,31 @@ async fn listed(State(admin): State<Admin>, Query(parameters): Query<Vec<(String
 }
 
 /// Forgets what the body says: `{"tags": ["posts"], "mode": "stale"}`. All of it, or nothing where there is a problem.
-async fn invalidate(State(admin): State<Admin>, body: Result<Bytes, BytesRejection>) -> Response {
-    let body = match body {
+async fn invalidate(State(admin): State<Admin>, body: Body) -> Response {
+    let body = match read(body, MAX_ORDER).await {
         Ok(body) => body,
-        Err(rejection) if rejection.status() == StatusCode::PAYLOAD_TOO_LARGE => {
-            let message = format!("an order to forget has at most {MAX_ORDER} bytes");
-            return error(StatusCode::PAYLOAD_TOO_LARGE, &message);
-        }
-        Err(rejection) => return error(StatusCode::BAD_REQUEST, &rejection.body_text()),
+        Err(unread) => return unread.into_response(),
     };
     let snapshot = admin.gateway.snapshot.load_full();
-    match Order::read(&body, &snapshot) {
-        Ok(order) => {
-            let count = invalidation::forget(&admin.gateway, order.invalidation());
-            axum::Json(order.answered(count)).into_response()
-        }
+    let order = match Order::read(&body, &snapshot) {
+        Ok(order) => order,
         Err(problem @ (OrderError::NotJson(_) | OrderError::NotAnObject)) => {
-            error(StatusCode::BAD_REQUEST, &problem.to_string())
+            return error(StatusCode::BAD_REQUEST, &problem.to_string());
         }
         Err(OrderError::Problems(problems)) => {
             let message = "the order has problems, so nothing was forgotten";
-            error_with(StatusCode::UNPROCESSABLE_ENTITY, message, &problems)
+            return error_with(StatusCode::UNPROCESSABLE_ENTITY, message, &problems);
         }
+    };
+    let gateway = Arc::clone(&admin.gateway);
+    // Thousands of names at once take a moment: not on a thread that serves.
+    let forgotten = tokio::task::spawn_blocking(move || {
+        let count = invalidation::forget(&gateway, order.invalidation());
+        order.answered(count)
+    });
+    match forgotten.await {
+        Ok(answered) => axum::Json(answered).into_response(),
+        Err(reason) => error(StatusCode::INTERNAL_SERVER_ERROR, &reason.to_string()),
     }
 }
 
@@ -136,8 +141,10 @@ async fn not_found() -> Response {
     error(StatusCode::NOT_FOUND, &format!("no such endpoint; there are {there}"))
 }
 
-async fn method_not_allowed() -> Response {
-    error(StatusCode::METHOD_NOT_ALLOWED, "this endpoint does not answer this method; `Allow` says which it does")
+async fn method_not_allowed(method: Method, uri: Uri) -> Response {
+    let answered = if ["/invalidate", "/warm"].contains(&uri.path()) { "POST" } else { "GET" };
+    let message = format!("{} answers {answered}, and not {method}", uri.path());
+    error(StatusCode::METHOD_NOT_ALLOWED, &message)
 }
 
 fn error(status: StatusCode, message: &str) -> Response {

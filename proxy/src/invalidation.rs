@@ -16,13 +16,12 @@ use tracing::{info, warn};
 
 use crate::config::show_duration;
 use crate::gateway::Gateway;
-use crate::metrics::InvalidationKind;
 use crate::passage::Passage;
 use crate::refresh::Refreshing;
 
 pub use chosen::{Choice, Chosen};
 pub use order::{MAX_CHOSEN, MAX_ORDER, Order, OrderError};
-pub use sent::{MAX_NAMED, REVALIDATION_FIELDS};
+pub use sent::MAX_NAMED;
 
 /// What is forgotten, in which way, and who says so.
 #[derive(Clone, Debug)]
@@ -80,7 +79,8 @@ impl Invalidation {
     }
 }
 
-/// Forgets what an invalidation names. Every invalidation goes through here, whoever asks for it.
+/// Forgets what an invalidation names, whoever asks for it. What a successful unsafe request makes invalid by itself (RFC 9111
+/// section 4.4) and groups (RFC 9875) do not come here: caches in front see the request and the answer too.
 pub fn forget(gateway: &Arc<Gateway>, invalidation: &Invalidation) -> Count {
     let Invalidation { chosen, upstream, mode, refresh, source } = invalidation;
     let selections = invalidation.selections();
@@ -96,9 +96,9 @@ pub fn forget(gateway: &Arc<Gateway>, invalidation: &Invalidation) -> Count {
         source = source.as_str(),
         what = in_short(chosen),
         upstream = upstream.as_deref(),
-        mode = told_mode(*mode),
+        mode = mode_in_words(*mode),
         refresh = *refresh == Refresh::AtOnce,
-        matched = told_count(count),
+        matched = count_in_words(count),
         "forgotten"
     );
     // Caches in front are told here, and nowhere else.
@@ -115,9 +115,7 @@ pub fn forget_groups(gateway: &Gateway, groups: &Groups) {
         return;
     }
     gateway.cache.invalidate_groups(groups, gateway.clock.now());
-    for _ in 0..groups.len() {
-        gateway.metrics.invalidated(InvalidationKind::Group, Forgetting::Delete);
-    }
+    gateway.metrics.invalidated_groups(groups.len());
 }
 
 /// Forgets what a handler names in the fields of a successful answer to an unsafe request, of what its own upstream has made.
@@ -164,7 +162,7 @@ fn in_short(chosen: &[Chosen]) -> String {
     names.join(", ")
 }
 
-fn told_mode(mode: Forgetting) -> String {
+fn mode_in_words(mode: Forgetting) -> String {
     match mode {
         Forgetting::Stale => "stale".to_owned(),
         Forgetting::Delete => "delete".to_owned(),
@@ -172,7 +170,7 @@ fn told_mode(mode: Forgetting) -> String {
     }
 }
 
-fn told_count(count: Count) -> String {
+fn count_in_words(count: Count) -> String {
     match count {
         Count::Exact(count) => count.to_string(),
         Count::AtMost(count) => format!("at most {count}"),

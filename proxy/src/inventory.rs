@@ -26,7 +26,7 @@ pub struct Wanted {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum WantedError {
     /// A parameter that there is not.
-    #[error("there is no parameter `{0}`; there are prefix, path, tag, upstream and limit")]
+    #[error("there is no parameter `{0}`; there are prefix, path, route, tag, upstream and limit")]
     Unknown(String),
     /// One that is said twice.
     #[error("`{0}` is said twice")]
@@ -37,20 +37,25 @@ pub enum WantedError {
     /// A path that is none.
     #[error("`{0}` does not begin with a slash")]
     Path(&'static str),
+    /// A route that there is not.
+    #[error("no route has the path `{0}`; `evergate routes` lists them")]
+    Route(String),
 }
 
 impl Wanted {
-    /// Reads names and values, which are decoded already: `prefix` and `path` in normal form, `tag`, `upstream`, `limit`.
+    /// Reads names and values, which are decoded already: `prefix` and `path` in normal form, `route` as the configuration has it,
+    /// `tag`, `upstream`, `limit`.
     ///
     /// # Errors
     ///
     /// The first thing that is wrong.
-    pub fn read(parameters: &[(String, String)]) -> Result<Wanted, WantedError> {
-        let (mut prefix, mut path, mut tag, mut upstream, mut limit) = (None, None, None, None, None);
+    pub fn read(parameters: &[(String, String)], snapshot: &Snapshot) -> Result<Wanted, WantedError> {
+        let (mut prefix, mut path, mut route, mut tag, mut upstream, mut limit) = (None, None, None, None, None, None);
         for (name, value) in parameters {
             let (said, name) = match name.as_str() {
                 "prefix" => (&mut prefix, "prefix"),
                 "path" => (&mut path, "path"),
+                "route" => (&mut route, "route"),
                 "tag" => (&mut tag, "tag"),
                 "upstream" => (&mut upstream, "upstream"),
                 "limit" => (&mut limit, "limit"),
@@ -70,10 +75,15 @@ impl Wanted {
             Some(Ok(limit @ 1..=MAX_ENTRIES)) => limit,
             Some(Ok(_) | Err(_)) => return Err(WantedError::Limit),
         };
+        let whole = |pattern: &str| match snapshot.routes.iter().find(|route| route.pattern == pattern) {
+            Some(route) => Ok(What::Tag(route.tagger.whole_route().into())),
+            None => Err(WantedError::Route(pattern.to_owned())),
+        };
         let everything = upstream.is_some().then_some(What::Everything);
         let said = [
             prefix.map(|prefix| What::Prefix(prefix.into())),
             path.map(|path| What::Path(path.into())),
+            route.map(whole).transpose()?,
             tag.map(|tag| What::Tag(tag.into())),
             everything,
         ];

@@ -280,6 +280,12 @@ impl Metrics {
         self.ahead.refreshed.with_label_values(&[result.as_str()]).inc();
     }
 
+    /// Counts groups that were to be forgotten.
+    pub fn invalidated_groups(&self, number: usize) {
+        let labels = [InvalidationKind::Group.as_str(), mode(Forgetting::Delete)];
+        self.invalidations.with_label_values(&labels).inc_by(number as u64);
+    }
+
     /// Counts something that was to be forgotten in this way.
     pub fn invalidated(&self, kind: InvalidationKind, way: Forgetting) {
         self.invalidations.with_label_values(&[kind.as_str(), mode(way)]).inc();

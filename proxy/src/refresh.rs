@@ -1,7 +1,8 @@
 //! Refreshing: what was popular when it was invalidated is fetched again before visitors ask for it, the most popular first.
 //!
 //! Never a herd: a bounded number of pages, few at a time, and each a random moment later, so that several gateways that hear
-//! of one invalidation do not ask as one.
+//! of one invalidation do not ask as one. Only what a window of the operator's keeps: where the handler decides, it saw the whole
+//! request of whoever asked, and nobody asks in their name.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -85,8 +86,12 @@ async fn fetch_again(gateway: &Arc<Gateway>, hottest: Vec<(CacheKey, Variant)>) 
         let snapshot = gateway.snapshot.load_full();
         again(gateway, &snapshot, &key, &variant).await
     });
-    let mut fetches = std::pin::pin!(fetches.buffered(AT_ONCE));
+    let mut fetches = std::pin::pin!(fetches.buffer_unordered(AT_ONCE));
     while let Some(result) = fetches.next().await {
+        if gateway.refreshing.is_closed() {
+            // The gateway stops.
+            break;
+        }
         match result {
             Ok(_) => {
                 refreshed += 1;

@@ -139,13 +139,13 @@ async fn serve(config: &Config, tell: impl Fn(News<'_>)) -> Result<(), ServerErr
         }
     });
     sweep::keep_sweeping(&gateway, &stopping);
+    gateway.downstream.start().map_err(ServerError::Downstream)?;
     let places = Arc::new(Semaphore::new(MAX_CONNECTIONS));
     let mut accepting = JoinSet::new();
     for (listener, Listen { h2c, .. }) in listeners {
         let connections = Arc::new(Connections::new(Arc::clone(&gateway), Arc::clone(&proxy), *h2c));
         accepting.spawn(accept(listener, connections, stopping.clone(), Arc::clone(&places)));
     }
-    gateway.downstream.start().map_err(ServerError::Downstream)?;
     let mut signals = Signals::hear().map_err(ServerError::Signals)?;
     tell(News::Listening(&addresses));
     let plan =
@@ -163,6 +163,8 @@ async fn serve(config: &Config, tell: impl Fn(News<'_>)) -> Result<(), ServerErr
     info!(signal, "stopping");
     phase.send_replace(Phase::Draining);
     stop.send_replace(true);
+    // What was popular is left to those who start next.
+    gateway.refreshing.close();
     // The listeners close before anything else ends, so that new visitors go elsewhere at once.
     while accepting.join_next().await.is_some() {}
     drain(&places).await;

@@ -20,6 +20,13 @@ pub const TAG_FIELDS: [(HeaderName, char); 3] = [
 /// Most bytes of tags that caches in front are told of one response: as many as Cloudflare and Fastly read.
 const MOST_TOLD: usize = 16 << 10;
 
+/// In which handlers say what they want forgotten by tag.
+pub const REVALIDATE_TAG: HeaderName = HeaderName::from_static("x-revalidate-tag");
+/// In which handlers say what they want forgotten by path.
+pub const REVALIDATE_PATH: HeaderName = HeaderName::from_static("x-revalidate-path");
+/// Fields in which handlers say what they want forgotten. Visitors do not see them.
+pub const REVALIDATION_FIELDS: [HeaderName; 2] = [REVALIDATE_TAG, REVALIDATE_PATH];
+
 /// What a route says of tags.
 #[derive(Debug)]
 pub struct Tagger {

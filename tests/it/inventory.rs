@@ -40,7 +40,8 @@ fn targets(inventory: &Value) -> Vec<String> {
 #[tokio::test]
 async fn entries_are_listed_by_what_they_are() {
     let (_origin, gateway) = in_front_of().await;
-    let cases: [(&str, u64, &[&str]); 10] = [
+    let cases: [(&str, u64, &[&str]); 11] = [
+        ("?route=/items/[slug]&limit=1", 3, &["/items/a?q=1"]),
         ("", 5, &["/word", "/items/a?q=1", "/items/b", "/forever", "/items/a"]),
         ("?limit=2", 5, &["/word", "/items/a?q=1"]),
         ("?prefix=/items/", 3, &["/items/a?q=1", "/items/b", "/items/a"]),
@@ -97,6 +98,25 @@ fn inventory_hits(inventory: &Value, target: &str) -> Option<u64> {
     inventory["entries"][place]["hits"].as_u64()
 }
 
+/// What is warmed up, or refreshed after an invalidation, was asked for by nobody.
+#[tokio::test]
+async fn only_visitors_make_an_entry_popular() {
+    let (_origin, gateway) = in_front_of().await;
+    let hits = async || listed(&gateway, "?path=/items/b").await["entries"][0]["hits"].as_u64();
+    assert_eq!(hits().await, Some(2));
+    let json = [("content-type", "application/json")];
+    let mut client = Client::connect(gateway.admin()).await;
+    for (target, body) in [
+        ("/warm", "{\"urls\": [\"/items/b\"]}"),
+        ("/warm", "{\"urls\": [\"/items/b\"]}"),
+        ("/invalidate", "{\"paths\": [\"/items/b\"]}"),
+        ("/warm", "{\"urls\": [\"/items/b\"]}"),
+    ] {
+        assert_eq!(client.request("POST", target, &json, body).await.status, 200, "{target}");
+    }
+    assert_eq!(hits().await, Some(2));
+}
+
 /// `/explain` adds the entry, and looking at it is no use of it.
 #[tokio::test]
 async fn an_explanation_shows_the_entry() {
@@ -114,7 +134,7 @@ async fn an_explanation_shows_the_entry() {
 async fn a_question_about_entries_that_is_none_is_told_what_is_wrong() {
     let (_origin, gateway) = in_front_of().await;
     for (query, problem) in [
-        ("?tags=a", "there is no parameter `tags`; there are prefix, path, tag, upstream and limit"),
+        ("?tags=a", "there is no parameter `tags`; there are prefix, path, route, tag, upstream and limit"),
         ("?limit=0", "`limit` is not a number from 1 to 10000"),
         ("?prefix=items", "`prefix` does not begin with a slash"),
         ("?tag=a&tag=b", "`tag` is said twice"),

@@ -80,6 +80,13 @@ pub(super) fn main(options: &Options) -> ExitCode {
         complain("error: `--param` needs a single `--route`, because it is a parameter of that route");
         return ExitCode::from(USAGE);
     }
+    let names = options.params.iter().map(|(name, _)| name);
+    if let Some(twice) =
+        names.clone().enumerate().find(|(place, name)| names.clone().skip(place + 1).any(|n| n == *name))
+    {
+        complain(&format!("error: `--param {}` is given twice; a route has it once", twice.1));
+        return ExitCode::from(USAGE);
+    }
     let (place, token) = match options.asking.whom() {
         Ok(whom) => whom,
         Err(code) => return code,
@@ -156,7 +163,9 @@ fn told(said: &Value, place: &Place) -> String {
         }
         (Some(_) | None, None) => "stale: served once more while it is refreshed".to_owned(),
     };
-    let mut text = format!("{most}{count} {responses} at {place}, {becomes}\n");
+    let upstream = said["upstream"].as_str().map(|upstream| format!(" of upstream {upstream}")).unwrap_or_default();
+    let refreshed = if said["refresh"] == true { "; what was popular is fetched anew" } else { "" };
+    let mut text = format!("{most}{count} {responses}{upstream} at {place}, {becomes}{refreshed}\n");
     for (kind, name) in said["selected"].as_array().into_iter().flatten().filter_map(Value::as_object).flatten() {
         text.push_str(format!("  {kind} {}", name.as_str().unwrap_or_default()).trim_end());
         text.push('\n');

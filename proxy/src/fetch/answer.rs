@@ -11,9 +11,8 @@ use http::{HeaderName, HeaderValue, StatusCode};
 use pingora_http::ResponseHeader;
 
 use crate::failure::Failure;
-use crate::invalidation::REVALIDATION_FIELDS;
 use crate::respond::date;
-use crate::tags::{TAG_FIELDS, sent};
+use crate::tags::{REVALIDATION_FIELDS, TAG_FIELDS, sent};
 
 /// Longest head of an answer, in bytes.
 const MAX_HEAD: usize = 64 * 1024;

@@ -62,7 +62,7 @@ pub enum Choice {
     #[error("the path of one page; this is a whole route")]
     Pattern,
     /// No route has this pattern.
-    #[error("the path of a route as the configuration has it{}", suggestion(.nearest.as_deref()))]
+    #[error("the path of a route as `evergate routes` tells it, `/items/[slug]` say{}", suggestion(.nearest.as_deref()))]
     UnknownRoute {
         /// What was meant, perhaps.
         nearest: Option<String>,

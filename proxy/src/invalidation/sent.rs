@@ -7,18 +7,13 @@
 //! ```
 
 use evergate_cache::Forgetting;
-use http::{HeaderMap, HeaderName, HeaderValue};
+use http::{HeaderMap, HeaderValue};
 
 use super::order::{expiring, quoted};
 use super::{Choice, Chosen};
 use crate::config::read_duration;
 use crate::snapshot::Snapshot;
-
-/// The fields that say it. Visitors do not see them.
-pub const REVALIDATION_FIELDS: [HeaderName; 2] = [REVALIDATE_TAG, REVALIDATE_PATH];
-
-const REVALIDATE_TAG: HeaderName = HeaderName::from_static("x-revalidate-tag");
-const REVALIDATE_PATH: HeaderName = HeaderName::from_static("x-revalidate-path");
+use crate::tags::{REVALIDATE_PATH, REVALIDATE_TAG};
 
 /// Most things that one answer may name; what is beyond is left out, and the log says so.
 pub const MAX_NAMED: usize = 1024;

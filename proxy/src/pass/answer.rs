@@ -11,12 +11,11 @@ use pingora_http::ResponseHeader;
 use crate::config::DownstreamTags;
 use crate::failure::ASKS_TO_BE_KEPT;
 use crate::fetch::answer::checked;
-use crate::invalidation::REVALIDATION_FIELDS;
 use crate::outcome::PassReason;
 use crate::passage::Passage;
 use crate::request::Request;
 use crate::snapshot::{Route, RouteKind, Wanting};
-use crate::tags::{TAG_FIELDS, sent, told};
+use crate::tags::{REVALIDATION_FIELDS, TAG_FIELDS, sent, told};
 
 /// Refuses what a handler's answer must not be, and leaves one length where it gave several of the same.
 pub(super) fn check_answer(request: &Request, response: &mut ResponseHeader) -> pingora::Result<()> {

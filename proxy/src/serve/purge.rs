@@ -46,8 +46,8 @@ pub(super) fn purge(
     let count = invalidation::forget(gateway, &forgotten);
     let told = json!({
         "mode": invalidation::mode_told(allowed.mode),
-        "path": path,
         "matched": invalidation::count_told(count),
+        "selected": [{ "path": path }],
     });
     (Notice::json(StatusCode::OK, &told, now.wall), Answered::Purged)
 }

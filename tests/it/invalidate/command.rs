@@ -68,7 +68,7 @@ async fn it_forgets_and_says_what() {
         ),
         (
             &["--route", "/docs/[[...rest]]", "--param", "rest=x/y", "--upstream", "origin", "--refresh"],
-            "0 stored responses at ADMIN, stale: served once more while it is refreshed\n  path /docs/x/y\n",
+            "0 stored responses of upstream origin at ADMIN, stale: served once more while it is refreshed; what was popular is fetched anew\n  path /docs/x/y\n",
         ),
         (
             &["--layout", "/items"],
@@ -154,6 +154,7 @@ fn wrong_usage_is_told_apart() {
         (&["--all", "--expire", "soon"], "invalid value 'soon' for '--expire <TIME>': expected a duration"),
         (&["--route", "/a", "--param", "slug"], "expected a name and a value (slug=a)"),
         (&["--route", "/a", "--route", "/b", "--param", "slug=a"], "`--param` needs a single `--route`"),
+        (&["--route", "/a", "--param", "slug=a", "--param", "slug=b"], "`--param slug` is given twice"),
         (&["--tag", "a", "--param", "slug=a"], "--route"),
         (&["--all", "--admin", "nowhere"], "expected the URL of an admin listener"),
         (&["--all", "--admin", "127.0.0.1:1", "--config", "config.yaml"], "cannot be used with"),

@@ -20,7 +20,10 @@ async fn whoever_may_forgets_a_path() {
     }
     let answer = purge(&gateway, "/p?whatever", &[]).await;
     assert_eq!((answer.status, answer.header("content-type")), (200, Some("application/json")));
-    assert_eq!(answer.json(), json!({ "mode": "delete", "path": "/p", "matched": { "count": 3, "exact": true } }));
+    assert_eq!(
+        answer.json(),
+        json!({ "mode": "delete", "matched": { "count": 3, "exact": true }, "selected": [{ "path": "/p" }] })
+    );
     assert_eq!((answer.cache_status(), answer.header("x-cache")), ("evergate; detail=purged", None));
     assert!(answer.header("cache-control").is_some_and(|control| control.contains("no-store")));
     assert_eq!(visit(&gateway, "/p").await, seen("MISS", "4"));
