@@ -186,7 +186,8 @@ impl<F: Clone> Cache<F> {
 
     /// Looks up what `asked` asks for.
     ///
-    /// A hit takes no lock of ours, and compares two numbers where nothing was invalidated since.
+    /// A hit takes no lock of ours where nothing was invalidated since, and compares two numbers; what was made stale takes one to
+    /// read by.
     /// Whatever else is decided under the lock of the key, after a second look: a fill that landed in between is found there,
     /// so that no two fills of one key ever follow from one gap.
     pub fn lookup(&self, asked: &Asked<'_>, now: Moment) -> Lookup<F> {

@@ -3,7 +3,7 @@
 
 use std::hash::{Hash, Hasher};
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{PoisonError, RwLock};
 
 use crate::standing::{Mark, Marks, Validity};
 use crate::{Forgetting, Moment};
@@ -56,7 +56,7 @@ pub(crate) struct Label {
     stored: AtomicU64,
     /// Who holds it. Changed under the lock of the registry.
     pub(crate) holders: AtomicU64,
-    marks: Mutex<Option<Box<Marks>>>,
+    marks: RwLock<Option<Box<Marks>>>,
 }
 
 /// What one more label takes beside its name, in bytes: itself, its counts, its place in the registry, its marks once it has any.
@@ -69,7 +69,7 @@ impl Label {
             latest: AtomicU64::new(0),
             stored: AtomicU64::new(0),
             holders: AtomicU64::new(0),
-            marks: Mutex::new(None),
+            marks: RwLock::new(None),
         }
     }
 
@@ -110,7 +110,7 @@ impl Label {
     /// An invalidation of it.
     pub(crate) fn forget(&self, mode: Forgetting, mark: Mark, now: Moment) {
         // What is guarded is whole after every change, so a panic elsewhere is no reason to stop.
-        let mut marks = self.marks.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut marks = self.marks.write().unwrap_or_else(PoisonError::into_inner);
         marks.get_or_insert_default().add(mode, mark, now);
         self.latest.fetch_max(mark.0, Ordering::AcqRel);
     }
@@ -120,7 +120,7 @@ impl Label {
         if self.latest.load(Ordering::Acquire) <= began.0 {
             return Validity::Valid;
         }
-        let marks = self.marks.lock().unwrap_or_else(PoisonError::into_inner);
+        let marks = self.marks.read().unwrap_or_else(PoisonError::into_inner);
         marks.as_ref().map_or(Validity::Valid, |marks| marks.validity(began, now))
     }
 }
