@@ -207,6 +207,11 @@ impl GrowingBody {
         self.lock().length
     }
 
+    /// Whether anybody reads it, or is about to.
+    pub(crate) fn is_read(&self) -> bool {
+        !self.is_deserted(&self.lock())
+    }
+
     fn is_deserted(&self, state: &State) -> bool {
         state.readers.values().all(|place| place.cut) && self.expected.load(Ordering::Acquire) == 0
     }

@@ -215,7 +215,10 @@ impl<F: Clone> Cache<F> {
                 let valid = |old: &StoredResponse| self.shared.validity(old, now);
                 return match old.and_then(|(old, _)| asked.reason_not_to_wait((&old, valid(&old)), now)) {
                     Some(reason) => Lookup::Pass(reason),
-                    None => Lookup::Collapsed { waiter: flight.join(Role::Other(now)), missing },
+                    None => Lookup::Collapsed {
+                        waiter: flight.join(Role::Other(self.shared.generations.now(), now)),
+                        missing,
+                    },
                 };
             }
             (Known::Declined(reason, variant), None) => match asked.policy {

@@ -8,11 +8,12 @@ use http::header::{ACCEPT_RANGES, CONTENT_LENGTH, ETAG};
 use http::{HeaderName, HeaderValue, StatusCode};
 use sha2::{Digest, Sha256};
 
-use crate::flight::{Audience, Begun, Flight, Progress, Role, Streaming, Waiter};
+use crate::flight::{Audience, Begun, Flight, Progress, Role, Streaming, Waiter, Watch};
 use crate::key::address;
 use crate::page::{Content, HIT_FOR_MISS_LIFE, Slot, Trouble};
 use crate::record::Record;
 use crate::shared::Shared;
+use crate::standing::Validity;
 use crate::stored::{Arrival, Dating, Kept, Making, StoredResponse};
 use crate::word::age_value;
 use crate::{
@@ -28,6 +29,15 @@ use crate::{
 pub struct Fill<F: Clone> {
     hold: Hold<F>,
     old: Option<Arc<StoredResponse>>,
+}
+
+/// What a fill brings.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Landing {
+    /// Something new.
+    New,
+    /// That the old response is still good.
+    Confirmed,
 }
 
 /// What a fill holds: the place among the fills in flight. Its drop lets go of it.
@@ -46,12 +56,20 @@ struct Hold<F: Clone> {
 impl<F: Clone> Hold<F> {
     /// Changes the page and lets go, in one step under the lock of the key; then tells those who wait. What is gone at the
     /// moment that comes with the content replaces nothing: another fill may have brought something newer.
-    fn release(&mut self, content: Option<(Content, Moment)>, news: Option<Progress<F>>) {
+    fn release(&mut self, content: Option<(Content, Landing, Moment)>, news: Option<Progress<F>>) {
         let mut shard = self.shared.flights.lock(self.key.as_bytes());
         let changed = content.is_some();
         // An invalidation beats every fill that began before it. What it makes stale, or gone later, is judged at each look-up.
-        let is_current = |now| shard.holds(&self.key, &self.flight) && !self.flight.is_outdated(now);
-        if let Some((content, _)) = content.filter(|(_, now)| is_current(*now)) {
+        let is_current = |landing, now| {
+            let validity = self.flight.validity(now);
+            shard.holds(&self.key, &self.flight)
+                && match landing {
+                    Landing::New => validity != Validity::Gone,
+                    // What was confirmed is as old as what was invalidated.
+                    Landing::Confirmed => validity == Validity::Valid,
+                }
+        };
+        if let Some((content, ..)) = content.filter(|(_, landing, now)| is_current(*landing, *now)) {
             let content = self.with_codings(content);
             self.inherit_hits(&content);
             self.shared.store.put(&self.key, Slot { variant: self.variant.clone(), content });
@@ -94,9 +112,7 @@ impl<F: Clone> Hold<F> {
     /// The record of what the fill brings.
     fn record(&self, terms: &Terms) -> Arc<Record> {
         let (address, began) = (address(self.key.as_bytes()), self.flight.began());
-        let record = self.shared.generations.record(address, &terms.groups, &terms.tags, began);
-        self.flight.carries(&record);
-        record
+        self.shared.generations.record(address, &terms.groups, &terms.tags, began)
     }
 
     /// Counts a failed revalidation of what is stored; the next may begin after a back-off.
@@ -123,7 +139,8 @@ impl<F: Clone> Hold<F> {
     }
 
     fn mark_declined(&mut self, reason: DeclineReason, now: Moment, news: Option<Progress<F>>) {
-        self.release(Some((Content::Declined(reason, now.monotonic + HIT_FOR_MISS_LIFE), now)), news);
+        let content = Content::Declined(reason, now.monotonic + HIT_FOR_MISS_LIFE);
+        self.release(Some((content, Landing::New, now)), news);
     }
 }
 
@@ -212,6 +229,11 @@ impl<F: Clone> Fill<F> {
         self.hold.missing
     }
 
+    /// Watches it from outside.
+    pub fn watch(&self) -> Watch<F> {
+        Watch::new(&self.hold.flight)
+    }
+
     /// Whoever asks: the one with whose request the handler is asked.
     pub fn waiter(&self) -> Waiter<F> {
         self.hold.flight.join(Role::Asker)
@@ -266,6 +288,7 @@ impl<F: Clone> Fill<F> {
         let streaming = Streaming::new(begun, hold.flight.waiters());
         let digest = (tagging == Tagging::WhereMissing && wants_etag(&streaming)).then(Sha256::new);
         let record = hold.record(&terms);
+        hold.flight.carries(&record);
         let kept = terms.kept(record);
         Ok(Filling { hold, digest, streaming, tagging, targeted, kept, ended: false })
     }
@@ -312,11 +335,17 @@ impl<F: Clone> Fill<F> {
             self.hold.specify(variant.clone());
         }
         let record = self.hold.record(&terms);
+        // The body is the old one, whatever tags it has from now on.
+        let judged = old.record().map(|old| self.hold.shared.generations.both(&record, old));
+        self.hold.flight.carries(judged.as_ref().unwrap_or(&record));
         let renewed = old.renewed_without(&terms.unshared, not_modified, received);
         let renewed = Arc::new(renewed.with(initial_age, terms.kept(record)));
         let content = Content::Stored(Arc::clone(&renewed), Arc::new(Trouble::default()));
         let variant = self.hold.variant.clone();
-        self.hold.release(Some((content, received)), Some(Progress::Renewed(Arc::clone(&renewed), variant, sharing)));
+        self.hold.release(
+            Some((content, Landing::Confirmed, received)),
+            Some(Progress::Renewed(Arc::clone(&renewed), variant, sharing)),
+        );
         Some(renewed)
     }
 
@@ -420,7 +449,7 @@ impl<F: Clone> Filling<F> {
         let stored = StoredResponse::new(self.head(), body.clone(), self.streaming.received(), etag)
             .with(self.streaming.initial_age(), std::mem::take(&mut self.kept));
         let content = Content::Stored(Arc::new(stored), Arc::new(Trouble::default()));
-        self.hold.release(Some((content, now)), None);
+        self.hold.release(Some((content, Landing::New, now)), None);
         self.streaming.body().finish(Some(body));
         self.announce();
         // Last of all: until here a panic cuts the readers.

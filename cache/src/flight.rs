@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::hash::BuildHasher;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
@@ -143,6 +143,8 @@ pub(crate) struct Flight<F> {
     begun: Arc<Record>,
     /// The record of what it brings, once that is known.
     brings: OnceLock<Arc<Record>>,
+    /// Whether an invalidation of its key has ended it.
+    ended: AtomicBool,
     waiters: Arc<AtomicUsize>,
     /// Told when the last of them leaves.
     left: Notify,
@@ -156,6 +158,7 @@ impl<F: Clone> Flight<F> {
             generations: Arc::clone(generations),
             begun,
             brings: OnceLock::new(),
+            ended: AtomicBool::new(false),
             waiters: Arc::default(),
             left: Notify::new(),
         })
@@ -174,8 +177,44 @@ impl<F: Clone> Flight<F> {
 
     /// Whether its generation is over: what it brings was made invalid since it began. Who asks now wants something newer.
     pub(crate) fn is_outdated(&self, now: Moment) -> bool {
-        let record = self.brings.get().unwrap_or(&self.begun);
-        self.generations.lost(self.began()) || self.generations.validity(record, now) == Validity::Gone
+        self.validity(now) == Validity::Gone
+    }
+
+    /// The record by which it is judged: of what it brings, once that is known.
+    fn record(&self) -> &Record {
+        self.brings.get().unwrap_or(&self.begun)
+    }
+
+    /// What the invalidations since it began make of what it brings.
+    pub(crate) fn validity(&self, now: Moment) -> Validity {
+        if self.generations.lost(self.began()) { Validity::Gone } else { self.generations.validity(self.record(), now) }
+    }
+
+    /// Whether its generation was over when somebody came to wait for it.
+    fn was_outdated(&self, joined: Mark, at: Moment) -> bool {
+        self.generations.gone_between(self.record(), (joined, at))
+    }
+
+    /// An invalidation of its key has ended it.
+    pub(crate) fn end(&self) {
+        self.ended.store(true, Ordering::Release);
+    }
+
+    /// Whether what it brings is neither kept nor waited for nor read by anybody.
+    fn is_useless(&self, now: Moment) -> bool {
+        let read = || match &*self.progress.borrow() {
+            Progress::Streaming(streaming)
+            | Progress::Declined(_, Some(streaming))
+            | Progress::Failed(_, Some(streaming))
+            | Progress::Theirs(_, streaming) => streaming.body.is_read(),
+            Progress::Asking
+            | Progress::Renewed(..)
+            | Progress::Declined(_, None)
+            | Progress::Failed(_, None)
+            | Progress::Abandoned => false,
+        };
+        let unkept = self.ended.load(Ordering::Acquire) || self.is_outdated(now);
+        unkept && self.waiters.load(Ordering::Acquire) == 0 && !read()
     }
 
     /// Counts those who wait.
@@ -220,8 +259,8 @@ impl<F: Clone> Flight<F> {
 pub(crate) enum Role {
     /// Whose request the handler was asked with.
     Asker,
-    /// Someone who came later, then.
-    Other(Moment),
+    /// Someone who came later: after this invalidation, and then.
+    Other(Mark, Moment),
 }
 
 /// Someone who shares the result of a fill. Dropping it is how a visitor stops waiting.
@@ -233,6 +272,21 @@ pub struct Waiter<F> {
     crowded: bool,
     /// How many interim answers it has been told of.
     told: usize,
+}
+
+/// Watches a fill without waiting for it.
+#[derive(Debug)]
+pub struct Watch<F>(Arc<Flight<F>>);
+
+impl<F: Clone> Watch<F> {
+    pub(crate) fn new(flight: &Arc<Flight<F>>) -> Watch<F> {
+        Watch(Arc::clone(flight))
+    }
+
+    /// Whether what the fill brings is neither kept, because it was invalidated, nor waited for nor read by anybody.
+    pub fn is_useless(&self, now: Moment) -> bool {
+        self.0.is_useless(now)
+    }
 }
 
 /// What became of a fill, for those who waited.
@@ -262,6 +316,11 @@ pub enum Awaited<F> {
 }
 
 impl<F: Clone> Waiter<F> {
+    /// Whether what it waits for was invalidated since its fetch began: whoever has it, it is not fresh.
+    pub fn is_invalidated(&self, now: Moment) -> bool {
+        self.flight.validity(now) != Validity::Valid
+    }
+
     /// Waits for the fill's response to begin or for the fill to end, and before that for each interim answer. It always ends:
     /// a fill that is dropped, by a panic too, is abandoned.
     pub async fn wait(&mut self) -> Awaited<F> {
@@ -300,8 +359,8 @@ impl<F: Clone> Waiter<F> {
     fn answer(&self, progress: Progress<F>) -> Option<Awaited<F>> {
         let too_old = match self.role {
             Role::Asker => false,
-            // Of several invalidations only the latest is known, so this one may have come before it.
-            Role::Other(joined) => self.flight.is_outdated(joined),
+            // What was invalidated since they came is for those who come later.
+            Role::Other(joined, at) => self.flight.was_outdated(joined, at),
         };
         Some(match progress {
             Progress::Asking => return None,
@@ -336,7 +395,7 @@ impl<F: Clone> Waiter<F> {
     fn withheld(&self, sharing: Sharing) -> Option<DeclineReason> {
         match (sharing, self.role) {
             (Sharing::Everyone, _) | (Sharing::Asker(_), Role::Asker) => None,
-            (Sharing::Asker(reason), Role::Other(_)) => Some(reason),
+            (Sharing::Asker(reason), Role::Other(..)) => Some(reason),
         }
     }
 
@@ -472,6 +531,6 @@ impl<F: Clone> Shard<F> {
     /// Ends the count of every flight of a key: what they bring is not kept.
     pub(crate) fn end_all(&mut self, key: &[u8]) {
         let ended = self.counting.remove(key).unwrap_or_default();
-        self.ended.extend(ended.into_iter().map(|(_, flight)| flight));
+        self.ended.extend(ended.into_iter().map(|(_, flight)| flight).inspect(|flight| flight.end()));
     }
 }

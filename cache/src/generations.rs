@@ -157,6 +157,21 @@ impl Generations {
         }
     }
 
+    /// Whether what a fill brings was invalid already for somebody who came at `joined`, and waits for it. Its path and upstream
+    /// were looked at when they came, so the labels that only the answer tells decide.
+    pub(crate) fn gone_between(&self, record: &Record, joined: (Mark, Moment)) -> bool {
+        let began = record.began();
+        self.lost(began) || record.labels().iter().any(|label| label.gone_between(began, joined))
+    }
+
+    /// The record by which a confirmation is judged: what it says, and what it confirms, were fetched when it began.
+    pub(crate) fn both(&self, record: &Record, old: &Record) -> Arc<Record> {
+        let mut names: Vec<&[u8]> = record.labels().iter().chain(old.labels()).map(|label| label.name()).collect();
+        names.sort_unstable();
+        names.dedup();
+        Record::new(&self.registry, names, record.began())
+    }
+
     fn by_prefix(&self, record: &Record, now: Moment) -> Validity {
         if self.waiting.load(Ordering::Acquire) == 0 {
             return Validity::Valid;

@@ -125,6 +125,17 @@ impl Label {
     }
 }
 
+impl Label {
+    /// Whether what began at `began` was gone already for somebody who came at `joined`.
+    pub(crate) fn gone_between(&self, began: Mark, joined: (Mark, Moment)) -> bool {
+        if self.latest.load(Ordering::Acquire) <= began.0 {
+            return false;
+        }
+        let marks = self.marks.read().unwrap_or_else(PoisonError::into_inner);
+        marks.as_ref().is_some_and(|marks| marks.gone_between(began, joined))
+    }
+}
+
 impl PartialEq for Label {
     fn eq(&self, other: &Self) -> bool {
         self.name == other.name

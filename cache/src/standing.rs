@@ -34,6 +34,9 @@ impl Validity {
     }
 }
 
+/// Most deletions that are told apart, for those who wait for something that began before them.
+const MAX_DELETIONS: usize = 16;
+
 /// Most times at which what was made stale is gone that are kept apart; beyond it the two earliest become one, at which more is
 /// gone than was asked for.
 const MAX_EXPIRIES: usize = 8;
@@ -41,8 +44,10 @@ const MAX_EXPIRIES: usize = 8;
 /// What the invalidations of one label, or of one prefix, come to.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Marks {
-    /// What began before it is gone.
-    deleted: Mark,
+    /// What began before one of them is gone: the latest ones, in order.
+    deletions: Vec<Mark>,
+    /// The latest of those that are not among them any more.
+    dropped: Mark,
     /// What began before it is stale, since then.
     staled: Option<(Mark, Duration)>,
     /// What began before the mark is gone at the time: in the order of both.
@@ -53,12 +58,22 @@ impl Marks {
     /// Adds an invalidation. They may come in any order.
     pub(crate) fn add(&mut self, mode: Forgetting, mark: Mark, now: Moment) {
         match mode {
-            Forgetting::Delete => self.deleted = self.deleted.max(mark),
+            Forgetting::Delete => self.delete(mark),
             Forgetting::Stale => self.stale(mark, now),
             Forgetting::Expire(after) => {
                 self.stale(mark, now);
                 self.expire(mark, now.monotonic.saturating_add(after), now);
             }
+        }
+    }
+
+    fn delete(&mut self, mark: Mark) {
+        let place = self.deletions.partition_point(|known| *known < mark);
+        if self.deletions.get(place) != Some(&mark) {
+            self.deletions.insert(place, mark);
+        }
+        if self.deletions.len() > MAX_DELETIONS {
+            self.dropped = self.deletions.remove(0);
         }
     }
 
@@ -81,7 +96,8 @@ impl Marks {
         }
         self.expiring = kept;
         while self.expiring.first().is_some_and(|(_, at)| *at <= now.monotonic) {
-            self.deleted = self.deleted.max(self.expiring.remove(0).0);
+            let (mark, _) = self.expiring.remove(0);
+            self.delete(mark);
         }
         if self.expiring.len() > MAX_EXPIRIES {
             let (_, earliest) = self.expiring.remove(0);
@@ -92,13 +108,24 @@ impl Marks {
     /// What they make of what began at `began`.
     pub(crate) fn validity(&self, began: Mark, now: Moment) -> Validity {
         let expired = self.expiring.iter().any(|(mark, at)| *mark > began && *at <= now.monotonic);
-        if self.deleted > began || expired {
+        if self.deletions.last().is_some_and(|deleted| *deleted > began) || expired {
             return Validity::Gone;
         }
         match self.staled {
             Some((mark, since)) if mark > began => Validity::Stale(since),
             Some(_) | None => Validity::Valid,
         }
+    }
+}
+
+impl Marks {
+    /// Whether what began at `began` was gone already for somebody who came at `joined` and this moment. Where too many deletions
+    /// lie between to tell, it was.
+    pub(crate) fn gone_between(&self, began: Mark, (joined, at): (Mark, Moment)) -> bool {
+        let deleted = self.deletions.iter().any(|mark| *mark > began && *mark <= joined);
+        let expired =
+            self.expiring.iter().any(|(mark, after)| *mark > began && *mark <= joined && *after <= at.monotonic);
+        deleted || expired || self.dropped > began
     }
 }
 

@@ -304,14 +304,6 @@ impl StoredResponse {
         self.explicit_lifetime
     }
 
-    /// The longest time for which its fields tell any cache to keep it, from when it was made.
-    pub fn lifetime_told(&self) -> Duration {
-        let fields = &self.head().fields;
-        let directives = [CACHE_CONTROL, CDN_CACHE_CONTROL].map(|name| CacheControl::parse(fields.get_all(&name)));
-        let told = directives.iter().filter_map(CacheControl::lifetime).chain(expires(self.head(), self.received.wall));
-        told.max().unwrap_or_default()
-    }
-
     /// The entity tag that the handler gave; one made by the gateway means nothing to it.
     pub fn handler_etag(&self) -> Option<&HeaderValue> {
         self.head().fields.get(&ETAG).filter(|_| !self.generated_etag)
@@ -410,7 +402,7 @@ impl StoredResponse {
     }
 
     /// When its head arrived.
-    pub(crate) fn received(&self) -> Moment {
+    pub fn received(&self) -> Moment {
         self.received
     }
 
@@ -429,6 +421,13 @@ impl StoredResponse {
         let coded = self.coded.iter().map(|(_, coded)| size_of::<(Coding, Representation)>() + coded.size());
         size_of::<Self>() + self.identity.size() + coded.sum::<usize>() + self.record().map_or(0, Record::size)
     }
+}
+
+/// The longest time for which the fields of a response that came at `received` tell any cache to keep it, from when it was made.
+pub fn lifetime_told(head: &ResponseHead, received: Moment) -> Duration {
+    let directives = [CACHE_CONTROL, CDN_CACHE_CONTROL].map(|name| CacheControl::parse(head.fields.get_all(&name)));
+    let told = directives.iter().filter_map(CacheControl::lifetime).chain(expires(head, received.wall));
+    told.max().unwrap_or_default()
 }
 
 fn attempt(coding: Coding) -> u8 {

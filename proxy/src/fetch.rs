@@ -13,14 +13,14 @@ use std::time::Duration;
 use bytes::{Bytes, BytesMut};
 use evergate_cache::{
     Audience, CACHE_GROUPS, Dating, DeclineReason, EVERGATE_CACHE_CONTROL, Fill, Filling, Groups, Making, Moment,
-    Policy, Pushed, Recoding, ResponseHead, Room, Tags, may_be_coded,
+    Policy, Pushed, Recoding, ResponseHead, Room, Tags, Watch, may_be_coded,
 };
 use http::header::{ACCEPT_ENCODING, SET_COOKIE};
 use http::{HeaderValue, StatusCode};
 use pingora::protocols::http::v1::client::HttpSession;
 use pingora::upstreams::peer::HttpPeer;
 use tokio::sync::OwnedSemaphorePermit;
-use tokio::time::{Instant, timeout, timeout_at};
+use tokio::time::{Instant, MissedTickBehavior, interval, timeout, timeout_at};
 use tracing::warn;
 
 use crate::admission::Selected;
@@ -46,6 +46,9 @@ const MAX_DURATION: Duration = Duration::from_secs(60);
 const PACE: Duration = Duration::from_secs(10);
 const LEAST_PER_PACE: u64 = 16 * 1024;
 
+/// How often it is looked whether a fetch is still of use.
+const LOOK_FOR_USE: Duration = Duration::from_millis(500);
+
 /// Most bytes of a handler's error page that are shared with those who waited for its answer.
 const MAX_ERROR_BODY: usize = 64 * 1024;
 
@@ -60,7 +63,8 @@ pub enum Errand {
     Ahead,
 }
 
-/// Starts a fetch. It ends by itself within the route's `max_duration`, whoever comes or goes.
+/// Starts a fetch. It ends by itself within the route's `max_duration`, whoever comes or goes; one whose answer was invalidated
+/// meanwhile ends when nobody waits for it any more.
 pub fn start(
     gateway: &Arc<Gateway>,
     snapshot: &Snapshot,
@@ -97,18 +101,26 @@ pub fn start(
         deadline,
         permit: Mutex::default(),
     };
+    let (gateway, watch) = (Arc::clone(gateway), fill.watch());
     tokio::spawn(async move {
-        let begun = fetch.gateway.clock.now();
-        match errand {
-            Errand::Miss | Errand::Ahead => fetch.run_as_miss(fill).await,
-            Errand::Refresh(permit) => {
-                *fetch.permit.lock().unwrap_or_else(PoisonError::into_inner) = Some(permit);
-                let result = fetch.run(fill).await;
-                let time = fetch.gateway.clock.now().since(begun);
-                fetch.gateway.metrics.revalidation(&fetch.route.pattern, result, time);
-            }
+        tokio::select! {
+            () = fetch.run_errand(fill, errand) => {}
+            // Its place among the fetches is for those that somebody wants.
+            () = useless(&gateway, &watch) => {}
         }
     });
+}
+
+/// Waits until a fetch is of no use: what it brings was invalidated, and nobody waits for it or reads it.
+async fn useless(gateway: &Gateway, watch: &Watch<Failure>) {
+    let mut looks = interval(LOOK_FOR_USE);
+    looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        looks.tick().await;
+        if watch.is_useless(gateway.clock.now()) {
+            return;
+        }
+    }
 }
 
 struct Fetch {
@@ -163,6 +175,19 @@ enum Piece {
 }
 
 impl Fetch {
+    async fn run_errand(self, fill: Fill<Failure>, errand: Errand) {
+        match errand {
+            Errand::Miss | Errand::Ahead => self.run_as_miss(fill).await,
+            Errand::Refresh(permit) => {
+                let begun = self.gateway.clock.now();
+                *self.permit.lock().unwrap_or_else(PoisonError::into_inner) = Some(permit);
+                let result = self.run(fill).await;
+                let time = self.gateway.clock.now().since(begun);
+                self.gateway.metrics.revalidation(&self.route.pattern, result, time);
+            }
+        }
+    }
+
     /// Visitors' fetches queue for their turn, as long as there is somebody who waits, and no longer than the fetch may take.
     /// The handler's own time begins with the turn.
     async fn run_as_miss(mut self, fill: Fill<Failure>) {

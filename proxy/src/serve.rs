@@ -146,6 +146,8 @@ struct Serving<'a> {
 struct Shared {
     missing: Missing,
     collapsed: bool,
+    /// Whether it was invalidated since its fetch began: caches in front shall not keep it.
+    invalidated: bool,
 }
 
 /// What came of waiting.
@@ -247,12 +249,12 @@ impl Serving<'_> {
                     return self.stored(&response, Outcome::Stale { staleness, reason }, now, responder).await;
                 }
                 Lookup::Collapsed { waiter, missing } => {
-                    self.wait(waiter, Shared { missing, collapsed: true }, responder).await
+                    self.wait(waiter, Shared { missing, collapsed: true, invalidated: false }, responder).await
                 }
                 Lookup::Miss { fill, missing } => {
                     let waiter = fill.waiter();
                     self.fetch(fill, Errand::Miss);
-                    self.wait(waiter, Shared { missing, collapsed: false }, responder).await
+                    self.wait(waiter, Shared { missing, collapsed: false, invalidated: false }, responder).await
                 }
                 Lookup::Pass(reason) => return self.pass(PassReason::Declined(reason)),
             };
@@ -266,11 +268,11 @@ impl Serving<'_> {
                     return self.pass(PassReason::Invalidated);
                 }
                 Waited::LookAgain(Again::Abandoned) if looks == MOST_LOOKS => {
-                    let shared = Shared { missing: Missing::Uri, collapsed: true };
+                    let shared = Shared { missing: Missing::Uri, collapsed: true, invalidated: false };
                     return self.failed(&Failure::Abandoned, &shared, responder).await;
                 }
                 Waited::LookAgain(Again::Failed(failure)) if looks >= MOST_LOOKS_AT_FAILURES => {
-                    let shared = Shared { missing: Missing::Uri, collapsed: true };
+                    let shared = Shared { missing: Missing::Uri, collapsed: true, invalidated: false };
                     return self.failed(&failure, &shared, responder).await;
                 }
                 Waited::LookAgain(Again::Abandoned | Again::Mismatched | Again::Outdated | Again::Failed(_)) => {
@@ -296,7 +298,7 @@ impl Serving<'_> {
     }
 
     /// Waits for a fill, as long as the visitor does. Interim answers are sent on as they come.
-    async fn wait<R: Responder>(&self, mut waiter: Waiter<Failure>, shared: Shared, responder: &mut R) -> Waited {
+    async fn wait<R: Responder>(&self, mut waiter: Waiter<Failure>, mut shared: Shared, responder: &mut R) -> Waited {
         let gone = || Waited::Served(self.done(shared.outcome(Fetched::Pending), None));
         let awaited = loop {
             let awaited = tokio::select! {
@@ -309,6 +311,7 @@ impl Serving<'_> {
                 return gone();
             }
         };
+        shared.invalidated = waiter.is_invalidated(self.gateway.clock.now());
         drop(waiter);
         self.awaited(awaited, &shared, responder).await
     }
@@ -340,7 +343,10 @@ impl Serving<'_> {
             }
             Awaited::Renewed(response, _) => {
                 let outcome = Outcome::Revalidated { missing: shared.missing, collapsed: shared.collapsed };
-                self.stored(&response, outcome, self.gateway.clock.now(), responder).await
+                let age = response.age(self.gateway.clock.now());
+                let used_up = || self.used_up(age, response.head(), response.received());
+                let age = if shared.invalidated { used_up() } else { age };
+                self.stored_at(&response, (outcome, age), responder).await
             }
             Awaited::Declined(reason) => self.pass(PassReason::Declined(reason)),
             Awaited::Failed(failure) if self.may_fare_better(&failure, shared) => {

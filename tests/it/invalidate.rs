@@ -9,6 +9,7 @@ mod purge;
 mod races;
 mod refresh;
 mod selections;
+mod waiting;
 
 use evergate_tests::{Client, Gateway, Origin, Reply, Response, get, until};
 use serde_json::{Value, json};

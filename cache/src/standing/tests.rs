@@ -4,7 +4,7 @@ use std::time::{Duration, SystemTime};
 
 use proptest::prelude::*;
 
-use super::{MAX_EXPIRIES, Mark, Marks, Validity};
+use super::{MAX_DELETIONS, MAX_EXPIRIES, Mark, Marks, Validity};
 use crate::{Forgetting, Moment};
 
 fn seconds(seconds: u64) -> Duration {
@@ -119,11 +119,36 @@ fn promise_6_times_of_expiry_are_bounded() {
 fn what_has_expired_takes_no_place() {
     let kept = marks(&[(IN_TEN, 1, 0), (IN_TEN, 2, 1), (IN_TEN, 3, 100)]);
     assert_eq!(kept.expiring.len(), 1);
-    assert_eq!(kept.deleted, Mark(2));
+    assert_eq!(kept.deletions, [Mark(1), Mark(2)]);
     // An older one that goes no earlier adds nothing.
     assert_eq!(marks(&[(IN_TEN, 2, 0), (IN_TEN, 1, 5)]).expiring, [(Mark(2), seconds(10))]);
     assert_eq!(marks(&[(IN_TEN, 1, 5), (IN_TEN, 2, 0)]).expiring, [(Mark(2), seconds(10))]);
     assert_eq!(marks(&[(IN_TEN, 1, 5), (IN_TEN, 1, 5)]).expiring.len(), 1);
+}
+
+/// Whoever waits for something may have it although it was deleted after they came.
+#[test]
+fn what_was_gone_when_somebody_came_is_told_from_what_went_later() {
+    let deleted = marks(&[(DELETE, 3, 0), (DELETE, 5, 0), (DELETE, 4, 0)]);
+    let gone = |marks: &Marks, began, joined, second| marks.gone_between(Mark(began), (Mark(joined), at(second)));
+    for (began, joined, expected) in
+        [(2, 2, false), (2, 3, true), (3, 3, false), (3, 4, true), (4, 9, true), (5, 9, false)]
+    {
+        assert_eq!(gone(&deleted, began, joined, 0), expected, "{began} {joined}");
+    }
+    // What was to go in ten seconds was there when they came sooner.
+    let expiring = marks(&[(IN_TEN, 3, 0)]);
+    for (joined, second, expected) in [(3, 9, false), (3, 10, true), (2, 10, false)] {
+        assert_eq!(gone(&expiring, 1, joined, second), expected, "{joined} {second}");
+    }
+    // Too many to be told apart: it was gone, unless it is newer than all that are not remembered.
+    let many: Vec<Said> = (1..=MAX_DELETIONS as u64 + 2).map(|mark| (DELETE, mark, 0)).collect();
+    let many = marks(&many);
+    assert_eq!(many.deletions.len(), MAX_DELETIONS);
+    assert_eq!(
+        [(0, 0), (1, 1), (2, 2), (2, 3)].map(|(began, joined)| gone(&many, began, joined, 0)),
+        [true, true, false, true]
+    );
 }
 
 fn mode() -> impl Strategy<Value = Forgetting> {

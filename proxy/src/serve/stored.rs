@@ -7,7 +7,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use evergate_cache::{
     Coding, Moment, Part, Partial, Policy, Recoding, Representation, Requested, ResponseHead, StoredResponse,
-    content_range, content_range_unsatisfied, multipart, not_modified, preferred, requested,
+    content_range, content_range_unsatisfied, lifetime_told, multipart, not_modified, preferred, requested,
 };
 use http::header::{
     ACCEPT_RANGES, CACHE_CONTROL, CONTENT_TYPE, DATE, ETAG, IF_MODIFIED_SINCE, IF_NONE_MATCH, LAST_MODIFIED, RANGE,
@@ -29,10 +29,21 @@ impl Serving<'_> {
         now: Moment,
         responder: &mut R,
     ) -> Served {
+        let age = self.age(response, &outcome, now);
+        self.stored_at(response, (outcome, age), responder).await
+    }
+
+    /// Sends a stored response as one of this age.
+    pub(super) async fn stored_at<R: Responder>(
+        &self,
+        response: &Arc<StoredResponse>,
+        (outcome, age): (Outcome, Duration),
+        responder: &mut R,
+    ) -> Served {
         let representation = self.representation(response);
         let head = representation.head();
         let told = self.told(head);
-        let added = Added { outcome: &outcome, age: Some(self.age(response, &outcome, now).as_secs()), told };
+        let added = Added { outcome: &outcome, age: Some(age.as_secs()), told };
         let (status, sent) = if head.status == StatusCode::OK && self.has_it_already(representation) {
             (StatusCode::NOT_MODIFIED, responder.whole(&confirmation(&head.fields, added), &Bytes::new()).await)
         } else {
@@ -60,8 +71,7 @@ impl Serving<'_> {
         let age = response.age(now);
         match outcome {
             Outcome::Stale { .. } | Outcome::Despite { .. } if self.gateway.cache.is_invalidated(response, now) => {
-                let told = self.selected.told.map_or(Duration::ZERO, |told| told.lifetime);
-                age.max(response.lifetime_told()).max(told)
+                self.used_up(age, response.head(), response.received())
             }
             Outcome::Stale { .. }
             | Outcome::Despite { .. }
@@ -72,6 +82,12 @@ impl Serving<'_> {
             | Outcome::Pass { .. }
             | Outcome::Answered(_) => age,
         }
+    }
+
+    /// An age at which nothing remains of any lifetime that caches in front are told.
+    pub(super) fn used_up(&self, age: Duration, head: &ResponseHead, received: Moment) -> Duration {
+        let told = self.selected.told.map_or(Duration::ZERO, |told| told.lifetime);
+        age.max(lifetime_told(head, received)).max(told)
     }
 
     /// A part that is stored and holds what is asked for, which bytes that is, and what is to be told of it.

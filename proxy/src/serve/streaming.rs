@@ -26,9 +26,10 @@ impl Serving<'_> {
         let head = streaming.head();
         let fields = &head.fields;
         let told = self.told(head);
-        let age = streaming.age(self.gateway.clock.now()).as_secs();
-        let from_a_cache = shared.collapsed || fields.contains(&AGE);
-        let added = Added { outcome: &outcome, age: from_a_cache.then_some(age), told };
+        let (age, received) = (streaming.age(self.gateway.clock.now()), streaming.received());
+        let age = if shared.invalidated { self.used_up(age, head, received) } else { age };
+        let from_a_cache = shared.collapsed || shared.invalidated || fields.contains(&AGE);
+        let added = Added { outcome: &outcome, age: from_a_cache.then_some(age.as_secs()), told };
         if head.status == StatusCode::OK && self.has_what_comes(streaming, shared) {
             let sent = responder.whole(&confirmation(fields, added), &Bytes::new()).await;
             return self.done(outcome, sent.ok().map(|()| StatusCode::NOT_MODIFIED));
