@@ -83,6 +83,7 @@ impl<F: Clone> Hold<F> {
         }
         if changed {
             self.shared.store.settle();
+            self.shared.look_at_charges();
         }
     }
 

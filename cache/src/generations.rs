@@ -359,6 +359,16 @@ impl Generations {
         self.waiting.load(Ordering::Acquire) == 0 && self.order().held.is_empty()
     }
 
+    /// Whether labels take so many bytes more than what is stored is charged for.
+    pub(crate) fn is_overdrawn(&self, by: u64) -> bool {
+        self.registry.is_overdrawn(by)
+    }
+
+    /// All that is stored was charged anew.
+    pub(crate) fn is_charged(&self) {
+        self.registry.is_settled();
+    }
+
     /// Number of labels, their bytes, and the number of tags that were left out.
     pub(crate) fn figures(&self) -> (u64, u64, u64) {
         let (labels, bytes) = self.registry.figures();

@@ -1,7 +1,7 @@
 //! The record of a response: when its fetch began, and the labels it carries.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use crate::Tags;
@@ -9,8 +9,8 @@ use crate::label::{Kind, Label};
 use crate::registry::Registry;
 use crate::standing::Mark;
 
-/// How many holders share the cost of a label at most. A label that many carry costs each of them little, and what is stored is
-/// never charged less than this part of what its labels take.
+/// How many holders share the cost of a label at most. A label that many carry costs each of them little. When others let go of
+/// it, those that are left are charged anew before it comes to much ([`Registry::is_overdrawn`]).
 const SHARERS: u64 = 16;
 
 /// When the fetch of a response began, and the labels it carries. Holds them, so nothing said of them since is lost.
@@ -27,8 +27,8 @@ pub(crate) struct Record {
     stale_since: AtomicU64,
     /// How often it was asked for, and those before it.
     hits: AtomicU64,
-    /// What is charged for it, in bytes.
-    size: usize,
+    /// What is charged for its labels, in bytes.
+    charge: AtomicUsize,
 }
 
 impl Record {
@@ -39,11 +39,7 @@ impl Record {
         began: Mark,
     ) -> Arc<Record> {
         let labels: Box<[Arc<Label>]> = names.into_iter().map(|name| registry.take(name)).collect();
-        let share = |label: &Arc<Label>| {
-            let sharers = usize::try_from(label.holders.load(Ordering::Relaxed).clamp(1, SHARERS)).unwrap_or(1);
-            size_of::<Arc<Label>>() + label.size() / sharers
-        };
-        let size = size_of::<Record>() + 2 * size_of::<usize>() + labels.iter().map(share).sum::<usize>();
+        let charge = AtomicUsize::new(shares(&labels));
         Arc::new(Record {
             registry: Arc::clone(registry),
             labels,
@@ -52,7 +48,7 @@ impl Record {
             places: AtomicU64::new(0),
             stale_since: AtomicU64::new(0),
             hits: AtomicU64::new(0),
-            size,
+            charge,
         })
     }
 
@@ -84,6 +80,7 @@ impl Record {
     pub(crate) fn enter(&self) {
         if self.places.fetch_add(1, Ordering::AcqRel) == 0 {
             self.labels.iter().for_each(|label| label.enter());
+            self.registry.charge(0, self.charge.load(Ordering::Acquire));
         }
     }
 
@@ -91,6 +88,7 @@ impl Record {
     pub(crate) fn leave(&self) {
         if self.places.fetch_sub(1, Ordering::AcqRel) == 1 {
             self.labels.iter().for_each(|label| label.leave());
+            self.registry.charge(self.charge.load(Ordering::Acquire), 0);
         }
     }
 
@@ -114,8 +112,31 @@ impl Record {
 
     /// What is charged for it, in bytes.
     pub(crate) fn size(&self) -> usize {
-        self.size
+        size_of::<Record>() + 2 * size_of::<usize>() + self.charge.load(Ordering::Acquire)
     }
+
+    /// Whether it is charged for less than its share: others that carried its labels are gone.
+    pub(crate) fn is_undercharged(&self) -> bool {
+        shares(&self.labels) > self.charge.load(Ordering::Acquire)
+    }
+
+    /// Charges it for its share as it is now. It counts in the store once its page is put there again.
+    pub(crate) fn charge_anew(&self) {
+        let now = shares(&self.labels);
+        let before = self.charge.swap(now, Ordering::AcqRel);
+        if self.places.load(Ordering::Acquire) > 0 {
+            self.registry.charge(before, now);
+        }
+    }
+}
+
+/// What somebody who carries these labels is charged for them: for each its part, as many as carry it.
+fn shares(labels: &[Arc<Label>]) -> usize {
+    let share = |label: &Arc<Label>| {
+        let sharers = usize::try_from(label.holders.load(Ordering::Relaxed).clamp(1, SHARERS)).unwrap_or(1);
+        size_of::<Arc<Label>>() + label.size() / sharers
+    };
+    labels.iter().map(share).sum()
 }
 
 impl Drop for Record {

@@ -3,7 +3,7 @@
 use std::borrow::Borrow;
 use std::collections::HashSet;
 use std::hash::{BuildHasher, Hash, RandomState};
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::label::Label;
@@ -21,6 +21,10 @@ pub(crate) struct Registry {
     hasher: RandomState,
     labels: AtomicU64,
     bytes: AtomicU64,
+    /// What those that are stored are charged for their labels.
+    charged: AtomicI64,
+    /// How much of the labels nobody was charged for when all were charged anew the last time.
+    uncharged: AtomicI64,
 }
 
 /// A label that is found by its name.
@@ -59,6 +63,8 @@ impl Registry {
             hasher: RandomState::new(),
             labels: AtomicU64::new(0),
             bytes: AtomicU64::new(0),
+            charged: AtomicI64::new(0),
+            uncharged: AtomicI64::new(0),
         })
     }
 
@@ -111,6 +117,28 @@ impl Registry {
                 look(label);
             }
         }
+    }
+
+    /// Something that is stored is charged otherwise.
+    pub(crate) fn charge(&self, before: usize, now: usize) {
+        let signed = |bytes: usize| i64::try_from(bytes).unwrap_or(i64::MAX);
+        self.charged.fetch_add(signed(now) - signed(before), Ordering::Relaxed);
+    }
+
+    /// How much of the labels nobody is charged for.
+    fn uncharged(&self) -> i64 {
+        i64::try_from(self.bytes.load(Ordering::Relaxed)).unwrap_or(i64::MAX) - self.charged.load(Ordering::Relaxed)
+    }
+
+    /// Whether labels take so many bytes more than anybody is charged for than when all were charged anew the last time.
+    pub(crate) fn is_overdrawn(&self, by: u64) -> bool {
+        let more = self.uncharged() - self.uncharged.load(Ordering::Relaxed).max(0);
+        more > i64::try_from(by).unwrap_or(i64::MAX)
+    }
+
+    /// All were charged anew: what is left are labels of what is being fetched.
+    pub(crate) fn is_settled(&self) {
+        self.uncharged.store(self.uncharged(), Ordering::Relaxed);
     }
 
     /// Number of labels, and what they take in bytes.

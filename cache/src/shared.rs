@@ -12,6 +12,9 @@ use crate::standing::{Mark, Validity};
 use crate::store::Store;
 use crate::stored::StoredResponse;
 
+/// Which part of the capacity labels may take that nobody is charged for, before all are charged anew.
+pub(crate) const OVERDRAFT: u64 = 16;
+
 /// The pages, the fills in flight, the invalidations, and the limit of a body. The lock of a key among the fills also orders the
 /// changes of its page, so whoever changes one holds the other's.
 #[derive(Debug)]
@@ -31,6 +34,13 @@ impl<F: Clone> Shared<F> {
     /// What the invalidations have made of a stored response.
     pub(crate) fn validity(&self, response: &StoredResponse, now: Moment) -> Validity {
         response.record().map_or(Validity::Valid, |record| self.generations.validity(record, now))
+    }
+
+    /// Has labels charged anew where what shared them is gone.
+    pub(crate) fn look_at_charges(&self) {
+        if self.generations.is_overdrawn(self.store.capacity() / OVERDRAFT) {
+            self.invalidated.notify_one();
+        }
     }
 
     /// When the oldest fill in flight began.

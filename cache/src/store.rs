@@ -158,6 +158,11 @@ impl Store {
         self.pages.iter().map(|(key, entry)| (entry.long_key.unwrap_or_else(|| CacheKey::clone(&key)), entry.page))
     }
 
+    /// Most bytes that the pages may take.
+    pub(crate) fn capacity(&self) -> u64 {
+        self.capacity
+    }
+
     /// Number of pages, as far as moka has applied what it was told.
     pub(crate) fn len(&self) -> u64 {
         self.pages.entry_count()

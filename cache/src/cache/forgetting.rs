@@ -6,8 +6,9 @@ use std::time::Duration;
 
 use super::Cache;
 use crate::key::address;
+use crate::page::Page;
 use crate::record::Record;
-use crate::shared::Shared;
+use crate::shared::{OVERDRAFT, Shared};
 use crate::standing::Validity;
 use crate::{Count, Forgetting, Groups, Moment, Selection, StoredResponse};
 
@@ -94,13 +95,17 @@ impl<F: Clone> Cache<F> {
         let due = self.shared.generations.next_due().map(|due| due.saturating_sub(now.monotonic));
         // Whoever keeps it from being swept tells when that is over.
         let due = due.filter(|_| self.shared.unswept.load(Ordering::Acquire) == 0);
-        unsettled.into_iter().chain(due).min()
+        let overdrawn = self.is_overdrawn().then_some(LOOK_AGAIN);
+        unsettled.into_iter().chain(due).chain(overdrawn).min()
     }
 
     /// Removes what is gone, and does the rest of what invalidations put off. It looks at all that is stored.
     pub fn sweep(&self, now: Moment) {
         let Shared { store, flights, generations, unswept, .. } = &*self.shared;
         generations.settle(|| self.shared.oldest_fill());
+        if self.is_overdrawn() {
+            self.charge_anew();
+        }
         if generations.next_due().is_none_or(|due| due > now.monotonic) || unswept.load(Ordering::Acquire) > 0 {
             return;
         }
@@ -131,6 +136,27 @@ impl<F: Clone> Cache<F> {
         }
         store.settle();
         sweep.end((left_marks > 0).then_some(until));
+    }
+
+    /// Whether labels take more than what is stored is charged for: those that shared them are gone.
+    fn is_overdrawn(&self) -> bool {
+        self.shared.generations.is_overdrawn(self.shared.store.capacity() / OVERDRAFT)
+    }
+
+    /// Charges what is stored for its labels as they are shared now. The store drops what is too much.
+    fn charge_anew(&self) {
+        let Shared { store, flights, generations, .. } = &*self.shared;
+        let is_cheap = |page: &Page| page.stored().filter_map(StoredResponse::record).any(Record::is_undercharged);
+        for (key, _) in store.pages().filter(|(_, page)| is_cheap(page)) {
+            let shard = flights.lock(key.as_bytes());
+            if let Some(page) = store.get(key.as_bytes()) {
+                page.stored().filter_map(StoredResponse::record).for_each(Record::charge_anew);
+                store.replace(key, Page::clone(&page));
+            }
+            drop(shard);
+            store.settle();
+        }
+        generations.is_charged();
     }
 
     /// Keeps what is gone in the store for [`Cache::hottest`] to be found.

@@ -5,7 +5,7 @@ use bytes::Bytes;
 use super::{WINDOWS, answer_in_words, at, head, key_of, look};
 use crate::cache::forgetting::MOST_MARKS;
 use crate::cache::{Cache, Lookup};
-use crate::{Count, Forgetting, Pushed, Selection, Terms, What};
+use crate::{Count, Forgetting, Pushed, Selection, Tags, Terms, What};
 
 type Kept = Cache<&'static str>;
 
@@ -29,6 +29,35 @@ fn what_is_invalidated_again_and_again_is_no_younger() {
         cache.forget(&everything(), Forgetting::Stale, at(second));
         let told = answer_in_words(&look(&cache, &key, "en", WINDOWS, at(second + 2)));
         assert!(told.starts_with(&format!("stale body {} invalidated", second + 2 - 5)), "{told}");
+    }
+}
+
+/// Labels that many pages shared are charged to the few that are left.
+#[test]
+fn promise_6_labels_are_charged_to_those_that_are_left() {
+    const CAPACITY: u64 = 4 << 20;
+    let cache: Kept = Cache::new(CAPACITY, 1 << 16);
+    for group in 0..60 {
+        let tags: Vec<String> = (0..100).map(|tag| format!("{group}:{tag}:{}", "x".repeat(200))).collect();
+        let keys: Vec<Vec<u8>> = (0..18).map(|page| key_of("shop", &format!("/{group}/{page}"))).collect();
+        for key in &keys {
+            let Lookup::Miss { fill, .. } = look(&cache, key, "en", WINDOWS, at(0)) else {
+                panic!("it is there already")
+            };
+            let terms = Terms { tags: Tags::new(tags.iter().map(String::as_str)), ..Terms::default() };
+            let filling = fill.begin(head(200, &[]), at(0), terms).unwrap();
+            assert_eq!(filling.finish(Bytes::from_static(b"body"), at(0)), Pushed::Kept);
+        }
+        // The last one came when all the others shared with it.
+        for key in &keys[..17] {
+            cache.invalidate(key, at(0));
+        }
+        if cache.until_sweep(at(0)).is_some() {
+            cache.sweep(at(0));
+        }
+        let (figures, labels) = (cache.figures(), cache.label_figures());
+        assert!(figures.bytes <= CAPACITY, "{figures:?}");
+        assert!(labels.bytes <= figures.bytes + CAPACITY / 8, "{group}: {labels:?} in {figures:?}");
     }
 }
 
