@@ -186,6 +186,20 @@ pub(crate) fn push_encoded(text: &mut String, byte: u8) {
     text.push(char::from(HEX[usize::from(byte & 15)]));
 }
 
+/// A target as people write it, with spaces and what is outside ASCII encoded, as a browser does (RFC 3987 section 3.1). Control
+/// characters stay, to be refused.
+pub(crate) fn as_sent(written: &str) -> Cow<'_, str> {
+    let plain = |byte: u8| byte.is_ascii() && byte != b' ';
+    if written.bytes().all(plain) {
+        return Cow::Borrowed(written);
+    }
+    let mut sent = String::with_capacity(written.len() + 16);
+    for byte in written.bytes() {
+        if plain(byte) { sent.push(char::from(byte)) } else { push_encoded(&mut sent, byte) }
+    }
+    Cow::Owned(sent)
+}
+
 /// The path without repeated slashes.
 pub(crate) fn single_slashes(path: &str) -> String {
     let mut single = String::with_capacity(path.len());

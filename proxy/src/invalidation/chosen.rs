@@ -1,6 +1,5 @@
 //! What can be named to be forgotten, one thing at a time, and what each name has to look like.
 
-use std::borrow::Cow;
 use std::fmt;
 
 use evergate_cache::{MAX_TAG_LENGTH, What};
@@ -10,7 +9,7 @@ use crate::config::{RoutePattern, Segment, known_paths, nearest};
 use crate::metrics::InvalidationKind;
 use crate::snapshot::{Route, Snapshot};
 use crate::tags::layout_tag;
-use crate::target::{MAX_TARGET, Target, TargetError, push_encoded};
+use crate::target::{MAX_TARGET, Target, TargetError, as_sent};
 
 /// One thing that is to be forgotten, in the words of whoever names it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -236,24 +235,11 @@ fn in_normal_form(path: &str, chosen: impl FnOnce(&Target<'_>) -> Chosen) -> Res
     if path.contains('?') {
         return Err(Choice::Query);
     }
-    let path = encoded(path);
+    let path = as_sent(path);
     if path.len() > MAX_TARGET {
         return Err(Choice::LongPath);
     }
     Ok(chosen(&Target::parse(&path)?))
-}
-
-/// The path with spaces and what is outside ASCII encoded. Control characters stay, to be refused.
-fn encoded(path: &str) -> Cow<'_, str> {
-    let plain = |byte: u8| byte.is_ascii() && byte != b' ';
-    if path.bytes().all(plain) {
-        return Cow::Borrowed(path);
-    }
-    let mut text = String::with_capacity(path.len() + 16);
-    for byte in path.bytes() {
-        if plain(byte) { text.push(char::from(byte)) } else { push_encoded(&mut text, byte) }
-    }
-    Cow::Owned(text)
 }
 
 #[cfg(test)]

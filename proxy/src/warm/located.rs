@@ -3,7 +3,7 @@
 use http::uri::Authority;
 
 use crate::request::host_of;
-use crate::target::{MAX_TARGET, push_encoded};
+use crate::target::{MAX_TARGET, as_sent};
 
 /// A page of a site.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -43,7 +43,7 @@ pub fn locate(text: &str, hosts: &[String]) -> Result<Located, Unlocated> {
     // A fragment is for whoever reads the page (RFC 9110 section 4.2.5).
     let url = text.trim().split('#').next().unwrap_or_default();
     if url.starts_with('/') {
-        return Ok(Located { site: None, target: encoded(url) });
+        return located(None, url);
     }
     let (scheme, rest) = url.split_once("://").ok_or(Unlocated::Form)?;
     if !["http", "https"].iter().any(|known| scheme.eq_ignore_ascii_case(known)) {
@@ -60,17 +60,13 @@ pub fn locate(text: &str, hosts: &[String]) -> Result<Located, Unlocated> {
         hosts if hosts.contains(&host) => Some(host),
         _ => return Err(Unlocated::Elsewhere(host)),
     };
-    let target = encoded(target);
-    Ok(Located { site, target: if target.starts_with('/') { target } else { format!("/{target}") } })
+    if target.starts_with('/') { located(site, target) } else { located(site, &format!("/{target}")) }
 }
 
-/// Letters outside ASCII as a browser sends them (RFC 3987 section 3.1).
-fn encoded(target: &str) -> String {
-    let mut encoded = String::with_capacity(target.len());
-    for byte in target.bytes() {
-        if byte.is_ascii() { encoded.push(char::from(byte)) } else { push_encoded(&mut encoded, byte) }
-    }
-    encoded
+/// The page at a target that may stand as people write it.
+fn located(site: Option<String>, written: &str) -> Result<Located, Unlocated> {
+    let target = as_sent(written).into_owned();
+    if target.len() > MAX_TARGET { Err(Unlocated::TooLong) } else { Ok(Located { site, target }) }
 }
 
 #[cfg(test)]

@@ -23,6 +23,8 @@ fn without_hosts_only_the_path_counts() {
         ("http://[::1]:8080/a", "/a"),
         ("https://other.com/a", "/a"),
         ("/caf\u{e9}?q=\u{fc}", "/caf%C3%A9?q=%C3%BC"),
+        ("/items/a b?q=c d", "/items/a%20b?q=c%20d"),
+        ("https://acme.com/a b", "/a%20b"),
     ] {
         assert_eq!(locate(text, &[]), Ok(Located { site: None, target: target.to_owned() }), "{text}");
     }
@@ -66,4 +68,6 @@ fn what_is_no_page_is_told() {
     let longest = format!("/{}", "a".repeat(MAX_TARGET - 1));
     assert!(locate(&longest, &[]).is_ok());
     assert_eq!(locate(&format!("{longest}a"), &[]), Err(Unlocated::TooLong));
+    // As it is sent, it may be longer than it was written.
+    assert_eq!(locate(&longest.replacen('a', " ", 1), &[]), Err(Unlocated::TooLong));
 }
