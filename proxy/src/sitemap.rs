@@ -12,7 +12,7 @@ use quick_xml::Reader;
 use quick_xml::escape::resolve_predefined_entity;
 use quick_xml::events::{BytesRef, BytesStart, Event};
 
-pub use walk::{MAX_NESTING, MAX_SITEMAPS, Sheet, Walk, WalkError};
+pub use walk::{MAX_NESTING, MAX_SITEMAPS, Sheet, Walk, WalkError, beyond_walk};
 
 /// Longest sitemap, in bytes, as it is and decoded: what sitemaps.org allows.
 pub const MAX_SITEMAP: usize = 52_428_800;

@@ -5,6 +5,7 @@
 
 mod located;
 mod order;
+mod seen;
 mod sources;
 mod summary;
 
@@ -42,11 +43,12 @@ pub fn warm(gateway: &Arc<Gateway>, order: Order, permit: OwnedSemaphorePermit) 
     })
 }
 
-/// What came of one page.
-struct Dealt {
-    url: String,
-    route: Option<String>,
-    result: Result<Warmed, String>,
+/// What was dealt with.
+enum Dealt {
+    /// What came of one page.
+    Page { url: String, route: Option<String>, result: Result<Warmed, String> },
+    /// A list that cannot be read.
+    List(Problem),
 }
 
 /// A warm-up under way.
@@ -55,8 +57,6 @@ struct Run {
     warming: Pin<Box<dyn Stream<Item = Dealt> + Send>>,
     /// How many pages were listed so far.
     listed: Arc<AtomicUsize>,
-    /// The most that are dealt with.
-    most: usize,
     summary: Summary,
     progress: Interval,
     ended: bool,
@@ -65,7 +65,7 @@ struct Run {
 
 impl Run {
     fn new(gateway: Arc<Gateway>, order: Order, permit: OwnedSemaphorePermit) -> Run {
-        let (concurrency, most) = (order.concurrency, order.limit.unwrap_or(usize::MAX).min(MAX_PAGES + 1));
+        let concurrency = order.concurrency;
         let pace = order.step.map(Pace::new).map(Arc::new);
         let listed = Arc::new(AtomicUsize::new(0));
         let sources = Sources::new(order, gateway.snapshot.load_full());
@@ -76,20 +76,19 @@ impl Run {
         });
         let counted = Arc::clone(&listed);
         let todo = batches.flat_map(move |batch| {
-            counted.fetch_add(batch.len(), Ordering::Relaxed);
+            let pages = batch.iter().filter(|todo| !matches!(todo, Todo::Missed(_))).count();
+            counted.fetch_add(pages, Ordering::Relaxed);
             stream::iter(batch)
         });
         let rendering = Arc::clone(&gateway);
-        let warming = todo.take(most).enumerate().map(move |(place, todo)| {
+        let warming = todo.map(move |todo| {
             let (gateway, pace) = (Arc::clone(&rendering), pace.clone());
-            // The first beyond the limit says that there are more.
-            let todo = if place < MAX_PAGES { todo } else { Todo::Refused(todo.beyond_limit()) };
             async move { deal(&gateway, todo, pace.as_deref()).await }
         });
         let warming = Box::pin(warming.buffer_unordered(concurrency));
         let (summary, mut progress) = (Summary::default(), interval(PROGRESS));
         progress.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        Run { gateway, warming, listed, most, summary, progress, ended: false, _permit: permit }
+        Run { gateway, warming, listed, summary, progress, ended: false, _permit: permit }
     }
 
     /// How far it has come, after a while, or at its end what came of it.
@@ -101,7 +100,7 @@ impl Run {
                     None => return Some(self.end()),
                 },
                 _ = self.progress.tick() => {
-                    let pages = self.listed.load(Ordering::Relaxed).min(self.most);
+                    let pages = self.listed.load(Ordering::Relaxed);
                     return Some(Line::Progress { progress: Tally { pages, ..self.summary.tally } });
                 }
             }
@@ -110,7 +109,13 @@ impl Run {
     }
 
     fn count(&mut self, dealt: Dealt) {
-        let Dealt { url, route, result } = dealt;
+        let (url, route, result) = match dealt {
+            Dealt::Page { url, route, result } => (url, route, result),
+            Dealt::List(problem) => {
+                self.gateway.metrics.warmed(NO_ROUTE, Warmed::Failed);
+                return self.summary.miss_list(problem);
+            }
+        };
         let counted = result.as_ref().copied().unwrap_or(Warmed::Failed);
         self.gateway.metrics.warmed(route.as_deref().unwrap_or(NO_ROUTE), counted);
         self.summary.tally.count(counted);
@@ -121,8 +126,8 @@ impl Run {
 
     fn end(&mut self) -> Line {
         self.ended = true;
-        let Tally { pages, rendered, fresh, failed, not_cached } = self.summary.tally;
-        info!(pages, rendered, fresh, failed, not_cached, "warmed up");
+        let Tally { pages, rendered, fresh, failed, not_cached, failed_lists } = self.summary.tally;
+        info!(pages, rendered, fresh, failed, not_cached, failed_lists, "warmed up");
         Line::Done(std::mem::take(&mut self.summary))
     }
 }
@@ -130,28 +135,34 @@ impl Run {
 impl Drop for Run {
     fn drop(&mut self) {
         if !self.ended {
-            let Tally { pages, rendered, fresh, failed, not_cached } = self.summary.tally;
+            let Tally { pages, rendered, fresh, failed, not_cached, failed_lists } = self.summary.tally;
             warn!(
                 pages,
-                rendered, fresh, failed, not_cached, "a warm-up was stopped: nobody reads how far it has come"
+                rendered,
+                fresh,
+                failed,
+                not_cached,
+                failed_lists,
+                "a warm-up was stopped: nobody reads how far it has come"
             );
         }
     }
 }
 
-/// Sees to one page.
+/// Sees to one page, or passes on why a list has none.
 async fn deal(gateway: &Arc<Gateway>, todo: Todo, pace: Option<&Pace>) -> Dealt {
     // Pages that are there already are dealt with at once, any number of them: others have their turn in between.
     consume_budget().await;
     let stale = WhenStale::Refreshed;
     let (url, Rendering { route, result }) = match todo {
-        Todo::Refused(Problem { url, problem }) => return Dealt { url, route: None, result: Err(problem) },
+        Todo::Missed(problem) => return Dealt::List(problem),
+        Todo::Refused(Problem { url, problem }) => return Dealt::Page { url, route: None, result: Err(problem) },
         Todo::Listed(url) => {
             // Each page by the configuration of its moment.
             let snapshot = gateway.snapshot.load_full();
             let located = match locate(&url, &snapshot.hosts) {
                 Ok(located) => located,
-                Err(error) => return Dealt { url, route: None, result: Err(error.to_string()) },
+                Err(error) => return Dealt::Page { url, route: None, result: Err(error.to_string()) },
             };
             let (target, site) = (located.target.as_str(), located.site.as_deref());
             let page = Page { target, site, led: Led::ByRules, stale, pace };
@@ -169,5 +180,5 @@ async fn deal(gateway: &Arc<Gateway>, todo: Todo, pace: Option<&Pace>) -> Dealt 
         Err(Unrendered::NotCached) => Ok(Warmed::NotCached),
         Err(problem) => Err(problem.to_string()),
     };
-    Dealt { url, route: route.map(|route| route.pattern.clone()), result }
+    Dealt::Page { url, route: route.map(|route| route.pattern.clone()), result }
 }

@@ -139,6 +139,25 @@ async fn a_stale_page_is_refreshed_and_waited_for() {
     assert!(["HIT", "STALE"].contains(&answer.x_cache()) && answer.text() == "/items/a run 2", "{}", answer.text());
 }
 
+/// Nor does it matter how it is written.
+#[tokio::test]
+async fn a_page_that_is_listed_again_is_one_page() {
+    let origin = Origin::start().await;
+    items(&origin);
+    origin.on("/sitemap.xml", |_| Reply::ok(sitemap(&["/items/a", "/items/c", "/items/c"])));
+    let gateway = Gateway::simple(&origin, "- { path: '/items/[slug]', revalidate: 1h }").await;
+    let mut urls = vec!["/items/a"; 50];
+    urls.extend(["https://acme.com/items/%61#part", "/items/a b", "/items/a%20b", "nonsense", "nonsense"]);
+    let summary = warm(&gateway, &json!({ "urls": urls, "sitemaps": ["/sitemap.xml"] })).await;
+    assert_eq!(numbers(&summary), [3, 0, 1, 0], "{summary}");
+    assert_eq!(problem(&summary, "nonsense"), "expected a path (`/items/a`) or an http or https URL");
+    // As it may be written where it is forgotten.
+    assert_eq!(get(gateway.address(), "/items/a%20b").await.x_cache(), "PRERENDER");
+    // The limit is one of different pages.
+    let order = json!({ "urls": ["/items/a", "/items/a", "/items/d"], "limit": 2 });
+    assert_eq!(numbers(&warm(&gateway, &order).await), [1, 1, 0, 0]);
+}
+
 /// A handler that fails while a page is refreshed leaves what is there, and is not asked again at once.
 #[tokio::test]
 async fn a_refresh_that_fails_is_told() {
@@ -260,7 +279,8 @@ async fn params_are_warmed_up_as_they_are_known_now() {
     // All but one page of the new list are there since the start.
     origin.on("/api/params", |_| Reply::ok(r#"[{"id":"1"},{"id":"2"},{"id":"3"}]"#));
     let summary = warm(&gateway, &json!({ "params": true })).await;
-    assert_eq!((made, numbers(&summary)), (4, [1, 4, 1, 1]), "{summary}");
+    assert_eq!((made, numbers(&summary)), (4, [1, 4, 0, 1]), "{summary}");
+    assert_eq!(summary["failed_lists"], 1, "no page: {summary}");
     let why = problem(&summary, "/api/broken");
     assert!(why.starts_with("the parameters of /odd/[id] could not be listed: ") && why.contains("500"), "{why}");
     assert_eq!(get(gateway.address(), "/more/3").await.x_cache(), "PRERENDER");

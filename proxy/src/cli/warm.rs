@@ -131,7 +131,7 @@ pub(super) fn main(options: &Options) -> ExitCode {
     if whole || tally.done() > 0 {
         print(&warming.summary, options.json);
     }
-    if whole && tally.failed == 0 { ExitCode::SUCCESS } else { ExitCode::from(RUN_TIME) }
+    if whole && tally.failed == 0 && tally.failed_lists == 0 { ExitCode::SUCCESS } else { ExitCode::from(RUN_TIME) }
 }
 
 /// A warm-up as far as it has come.
@@ -250,9 +250,13 @@ fn told(summary: &Summary) -> String {
 
 /// The numbers in words.
 fn counted(tally: &Tally) -> String {
-    let Tally { pages, rendered, fresh, failed, not_cached } = tally;
+    let Tally { pages, rendered, fresh, failed, not_cached, failed_lists } = tally;
+    let lists = match failed_lists {
+        0 => String::new(),
+        lists => format!("; {lists} {} not read", plural(*lists, "list")),
+    };
     format!(
-        "{pages} {}: {rendered} rendered, {fresh} already there, {not_cached} not cached, {failed} failed",
+        "{pages} {}: {rendered} rendered, {fresh} already there, {not_cached} not cached, {failed} failed{lists}",
         plural(*pages, "page")
     )
 }

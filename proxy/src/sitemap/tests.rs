@@ -142,7 +142,8 @@ fn index(places: impl IntoIterator<Item = String>) -> String {
 
 #[test]
 fn a_walk_sees_every_sitemap_once() {
-    let mut walk = Walk::new(["/a".to_owned(), "/a".to_owned(), "/b".to_owned()]);
+    let (mut walk, left_out) = Walk::begin(["/a".to_owned(), "/a".to_owned(), "/b".to_owned()]);
+    assert!(left_out.is_empty());
     let first = walk.next_sheet().expect("the first");
     let loops = index(["/a", "/c", "/b"].map(str::to_owned));
     let resolve = |place: &str| place.to_owned();
@@ -159,7 +160,7 @@ fn a_walk_sees_every_sitemap_once() {
 
 #[test]
 fn a_walk_has_its_ends() {
-    let mut walk = Walk::new(["/0".to_owned()]);
+    let (mut walk, _) = Walk::begin(["/0".to_owned()]);
     let resolve = |place: &str| place.to_owned();
     for depth in 0..MAX_NESTING {
         let sheet = walk.next_sheet().expect("the next");
@@ -168,10 +169,14 @@ fn a_walk_has_its_ends() {
     let deepest = walk.next_sheet().expect("the deepest");
     assert!(matches!(walk.take(&deepest, index([]).as_bytes(), resolve), Err(WalkError::TooDeep)));
 
-    let mut walk = Walk::new(["/".to_owned()]);
+    let (mut walk, _) = Walk::begin(["/".to_owned()]);
     let sheet = walk.next_sheet().expect("the first");
     let many = index((0..MAX_SITEMAPS + 4).map(|number| format!("/{number}")));
     let refused = walk.take(&sheet, many.as_bytes(), resolve);
     assert!(matches!(refused, Err(WalkError::TooMany(5))), "{refused:?}");
     assert_eq!(std::iter::from_fn(|| walk.next_sheet()).count(), MAX_SITEMAPS - 1);
+
+    let (mut walk, left_out) = Walk::begin((0..MAX_SITEMAPS + 2).map(|number| format!("/{number}")));
+    assert_eq!(left_out, [MAX_SITEMAPS, MAX_SITEMAPS + 1].map(|number| format!("/{number}")));
+    assert_eq!(std::iter::from_fn(|| walk.next_sheet()).count(), MAX_SITEMAPS);
 }

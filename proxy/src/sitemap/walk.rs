@@ -7,6 +7,11 @@ use super::{Sitemap, SitemapError};
 /// Most sitemaps of one walk.
 pub const MAX_SITEMAPS: usize = 1_000;
 
+/// What is said of a sitemap at which a walk should have begun that has no place for it.
+pub fn beyond_walk() -> String {
+    format!("it is beyond {MAX_SITEMAPS} sitemaps, and left out")
+}
+
 /// How deep indexes may name indexes. Strictly an index names no other (sitemaps.org), which some generators do not know.
 pub const MAX_NESTING: usize = 3;
 
@@ -41,13 +46,11 @@ pub enum WalkError {
 }
 
 impl Walk {
-    /// A walk that begins at these places.
-    pub fn new(beginnings: impl IntoIterator<Item = String>) -> Walk {
+    /// A walk that begins at these places, and those of them that are left out, because the walk is long enough.
+    pub fn begin(beginnings: impl IntoIterator<Item = String>) -> (Walk, Vec<String>) {
         let mut walk = Walk { waiting: VecDeque::new(), known: HashSet::new() };
-        for url in beginnings {
-            walk.add(url, 0);
-        }
-        walk
+        let left_out = beginnings.into_iter().filter(|url| !walk.add(url.clone(), 0)).collect();
+        (walk, left_out)
     }
 
     /// The next sitemap to be read.

@@ -5,9 +5,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
+use tokio::task::coop::consume_budget;
 
 use super::located::{Located, locate};
 use super::order::{MAX_PAGES, Order};
+use super::seen::Seen;
 use super::summary::Problem;
 use crate::admission::{Admission, admit};
 use crate::config::KnownParams;
@@ -16,7 +18,7 @@ use crate::gateway::Gateway;
 use crate::prerender::list_params;
 use crate::render::{Unrendered, nobodys_request};
 use crate::ruling::Ruling;
-use crate::sitemap::{MAX_SITEMAP, Sheet, Walk};
+use crate::sitemap::{MAX_SITEMAP, Sheet, Walk, beyond_walk};
 use crate::snapshot::{Route, Snapshot};
 use crate::target::Target;
 use crate::upstream::{Preference, Upstream};
@@ -28,25 +30,38 @@ pub(super) enum Todo {
     Listed(String),
     /// A page of this route that is known beforehand.
     Known(Arc<Snapshot>, Arc<Route>, String),
-    /// Nothing can be done about it.
+    /// A page about which nothing can be done.
     Refused(Problem),
+    /// A list that cannot be read: no page.
+    Missed(Problem),
 }
 
 /// What is still to be listed.
 pub(super) struct Sources {
     snapshot: Arc<Snapshot>,
+    /// Sitemaps that had no place.
+    left_out: Vec<String>,
     urls: Vec<String>,
     sitemaps: Walk,
     routes: VecDeque<Arc<Route>>,
+    seen: Seen,
+    /// How many pages may still be listed.
+    left: usize,
+    /// How many pages were listed.
+    pages: usize,
 }
 
 impl Todo {
-    /// What is said of the first page beyond [`MAX_PAGES`].
-    pub(super) fn beyond_limit(self) -> Problem {
-        let url = match self {
-            Todo::Listed(url) | Todo::Known(_, _, url) | Todo::Refused(Problem { url, .. }) => url,
+    /// What is said of the first page beyond [`MAX_PAGES`]: that there are more.
+    fn beyond_limit(self) -> Todo {
+        let beyond = |url: &str| {
+            Problem::new(url, format!("it and what comes after it is beyond {MAX_PAGES} pages, and left out"))
         };
-        Problem::new(&url, format!("it and what comes after it is beyond {MAX_PAGES} pages, and left out"))
+        match self {
+            Todo::Listed(url) | Todo::Known(_, _, url) => Todo::Refused(beyond(&url)),
+            Todo::Refused(problem) => Todo::Refused(beyond(&problem.url)),
+            Todo::Missed(problem) => Todo::Missed(problem),
+        }
     }
 }
 
@@ -54,18 +69,51 @@ impl Sources {
     pub(super) fn new(order: Order, snapshot: Arc<Snapshot>) -> Sources {
         let routes = snapshot.routes.iter().filter(|route| order.params && route.known.is_some());
         let routes = routes.cloned().collect();
-        Sources { snapshot, urls: order.urls, sitemaps: Walk::new(order.sitemaps), routes }
+        let (sitemaps, left_out) = Walk::begin(order.sitemaps);
+        let left = order.limit.unwrap_or(usize::MAX).min(MAX_PAGES + 1);
+        Sources { snapshot, left_out, urls: order.urls, sitemaps, routes, seen: Seen::default(), left, pages: 0 }
     }
 
-    /// The next list; none when there are no more.
+    /// The next list, without what was in those before it; none when there are no more, or no more are wanted.
     pub(super) async fn next(&mut self, gateway: &Gateway) -> Option<Vec<Todo>> {
+        if self.left == 0 {
+            return None;
+        }
+        if !self.left_out.is_empty() {
+            let left_out = std::mem::take(&mut self.left_out).into_iter();
+            return Some(left_out.map(|url| Todo::Missed(Problem::new(&url, beyond_walk()))).collect());
+        }
+        let listed = self.listed(gateway).await?;
+        let mut fresh = Vec::new();
+        for todo in listed {
+            // There may be a million of them.
+            consume_budget().await;
+            if matches!(&todo, Todo::Listed(url) if !self.seen.is_new(url, &self.snapshot.hosts)) {
+                continue;
+            }
+            if matches!(todo, Todo::Missed(_)) {
+                fresh.push(todo);
+                continue;
+            }
+            if self.left == 0 {
+                break;
+            }
+            self.left -= 1;
+            self.pages += 1;
+            fresh.push(if self.pages > MAX_PAGES { todo.beyond_limit() } else { todo });
+        }
+        Some(fresh)
+    }
+
+    /// The next list, as it is.
+    async fn listed(&mut self, gateway: &Gateway) -> Option<Vec<Todo>> {
         if !self.urls.is_empty() {
             return Some(std::mem::take(&mut self.urls).into_iter().map(Todo::Listed).collect());
         }
         if let Some(sheet) = self.sitemaps.next_sheet() {
             let pages = self.read(gateway, &sheet).await;
-            let refused = |problem| vec![Todo::Refused(Problem::new(&sheet.url, problem))];
-            return Some(pages.map_or_else(refused, |pages| pages.into_iter().map(Todo::Listed).collect()));
+            let missed = |problem| vec![Todo::Missed(Problem::new(&sheet.url, problem))];
+            return Some(pages.map_or_else(missed, |pages| pages.into_iter().map(Todo::Listed).collect()));
         }
         let route = self.routes.pop_front()?;
         Some(self.params(gateway, &route).await)
@@ -97,7 +145,7 @@ impl Sources {
                 Ok(_) => known.paths(),
                 Err(problem) => {
                     let problem = format!("the parameters of {} could not be listed: {problem}", route.pattern);
-                    return vec![Todo::Refused(Problem::new(url, problem))];
+                    return vec![Todo::Missed(Problem::new(url, problem))];
                 }
             },
         };

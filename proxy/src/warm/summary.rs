@@ -26,7 +26,7 @@ pub enum Line {
 /// Pages by what came of them.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Tally {
-    /// All of them, and the lists that could not be read.
+    /// All of them.
     pub pages: usize,
     /// Fetched.
     pub rendered: usize,
@@ -36,6 +36,8 @@ pub struct Tally {
     pub failed: usize,
     /// Not there, because nothing is kept of them.
     pub not_cached: usize,
+    /// Lists that could not be read, or not to their end; whatever pages they have are not among the pages.
+    pub failed_lists: usize,
 }
 
 /// What came of a warm-up.
@@ -71,7 +73,7 @@ impl Tally {
         }
     }
 
-    /// How many are dealt with.
+    /// How many pages are dealt with.
     pub fn done(&self) -> usize {
         self.rendered + self.fresh + self.failed + self.not_cached
     }
@@ -85,11 +87,18 @@ impl Tally {
             fresh: self.fresh + other.fresh,
             failed: self.failed + other.failed,
             not_cached: self.not_cached + other.not_cached,
+            failed_lists: self.failed_lists + other.failed_lists,
         }
     }
 }
 
 impl Summary {
+    /// Counts a list that cannot be read, and tells why.
+    pub fn miss_list(&mut self, problem: Problem) {
+        self.tally.failed_lists += 1;
+        self.tell(problem);
+    }
+
     /// Tells a failure that is counted already, if there is room.
     pub fn tell(&mut self, problem: Problem) {
         if self.failures.len() < MAX_TOLD_FAILURES {
@@ -97,6 +106,13 @@ impl Summary {
         } else {
             self.more_failures += 1;
         }
+    }
+
+    /// Takes numbers that go beyond what was summed up, of a warm-up that has no end: its failures are known by number only.
+    pub fn break_off(&mut self, tally: Tally) {
+        let failures = |tally: &Tally| tally.failed + tally.failed_lists;
+        self.more_failures += failures(&tally).saturating_sub(failures(&self.tally));
+        self.tally = tally;
     }
 
     /// Adds what came of another.

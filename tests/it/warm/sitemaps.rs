@@ -20,7 +20,7 @@ async fn an_index_leads_to_lists_and_they_to_pages() {
     origin.on("/two.xml.gz", |_| Reply::ok(gzip(&sitemap(&["/items/c", "/about"]))));
     let gateway = Gateway::simple(&origin, ITEMS).await;
     let summary = warm(&gateway, &json!({ "sitemaps": ["/sitemap.xml"], "concurrency": 1 })).await;
-    assert_eq!(numbers(&summary), [3, 1, 0, 1], "{summary}");
+    assert_eq!(numbers(&summary), [3, 0, 0, 1], "{summary}");
     for path in ["/items/a", "/items/b?x=1&y=2", "/items/c"] {
         assert_eq!(get(gateway.address(), path).await.x_cache(), "PRERENDER", "{path}");
     }
@@ -41,7 +41,8 @@ async fn what_is_no_sitemap_is_told() {
     let gateway = Gateway::simple(&origin, &routes).await;
     let sitemaps = ["/html", "/cut", "/broken", "/missing", "/closed", "/good"];
     let summary = warm(&gateway, &json!({ "sitemaps": sitemaps, "urls": ["/items/b"] })).await;
-    assert_eq!(numbers(&summary), [2, 0, 5, 0], "{summary}");
+    assert_eq!(numbers(&summary), [2, 0, 0, 0], "{summary}");
+    assert_eq!(summary["failed_lists"], 5, "{summary}");
     for (url, why) in [
         ("/html", "no sitemap: expected a sitemap (`urlset`) or an index of sitemaps (`sitemapindex`), found `html`"),
         ("/cut", "the list is not whole, or longer than 52428800 bytes"),
@@ -50,6 +51,21 @@ async fn what_is_no_sitemap_is_told() {
         ("/closed", "a request for it is not answered from the cache"),
     ] {
         assert_eq!(problem(&summary, url), why);
+    }
+}
+
+#[tokio::test]
+async fn sitemaps_beyond_their_number_are_told() {
+    let origin = Origin::start().await;
+    items(&origin);
+    origin.on("/maps/*", |seen| Reply::ok(sitemap(&[&seen.target.replace("maps", "items")])));
+    let gateway = Gateway::simple(&origin, ITEMS).await;
+    let sitemaps: Vec<String> = (0..1_002).map(|number| format!("/maps/{number}")).collect();
+    let summary = warm(&gateway, &json!({ "sitemaps": sitemaps })).await;
+    assert_eq!(numbers(&summary), [1_000, 0, 0, 0], "{summary}");
+    assert_eq!((&summary["failed_lists"], origin.count("/maps/*")), (&json!(2), 1_000), "{summary}");
+    for url in ["/maps/1000", "/maps/1001"] {
+        assert_eq!(problem(&summary, url), "it is beyond 1000 sitemaps, and left out");
     }
 }
 
@@ -72,7 +88,8 @@ async fn an_index_leads_nowhere_else() {
     // Several sites: the stranger is none of them.
     let gateway = Gateway::simple(&origin, &format!("{ITEMS}\nhosts: [acme.com]")).await;
     let summary = warm(&gateway, &order).await;
-    assert_eq!(numbers(&summary), [1, 0, 1, 0], "{summary}");
+    assert_eq!(numbers(&summary), [1, 0, 0, 0], "{summary}");
+    assert_eq!(summary["failed_lists"], 1, "{summary}");
     assert_eq!(problem(&summary, &there), "the host 127.0.0.1 is not served here");
     assert_eq!(stranger.count("/*"), 0);
 }

@@ -9,8 +9,7 @@ use reqwest::{Client, StatusCode, Url};
 use super::listed::{Listed, Room};
 use super::progress::Progress;
 use crate::cli::chain;
-use crate::metrics::Warmed;
-use crate::sitemap::{MAX_SITEMAP, Walk};
+use crate::sitemap::{MAX_SITEMAP, Walk, beyond_walk};
 use crate::target::Target;
 use crate::warm::{Problem, Summary};
 
@@ -70,7 +69,7 @@ pub(super) fn told_apart(places: &[Place]) -> (Vec<String>, Vec<Url>) {
     (own, elsewhere)
 }
 
-/// Downloads sitemaps, and what their indexes lead to, and lists their pages. What cannot be read counts as failed.
+/// Downloads sitemaps, and what their indexes lead to, and lists their pages. What cannot be read is counted.
 pub(super) async fn download(
     places: Vec<Url>,
     listed: &mut Listed,
@@ -83,7 +82,10 @@ pub(super) async fn download(
         .timeout(DOWNLOADING)
         .redirect(Policy::limited(REDIRECTS))
         .build()?;
-    let mut walk = Walk::new(places.into_iter().map(String::from));
+    let (mut walk, left_out) = Walk::begin(places.into_iter().map(String::from));
+    for url in left_out {
+        summary.miss_list(Problem::new(&without_password(&url), beyond_walk()));
+    }
     while let Some(sheet) = walk.next_sheet() {
         let shown = without_password(&sheet.url);
         progress.note(&shown);
@@ -100,10 +102,7 @@ pub(super) async fn download(
                     return Ok(());
                 }
             }
-            Err(problem) => {
-                summary.tally.count(Warmed::Failed);
-                summary.tell(Problem::new(&shown, problem));
-            }
+            Err(problem) => summary.miss_list(Problem::new(&shown, problem)),
         }
     }
     Ok(())

@@ -20,6 +20,15 @@ fn failures_are_told_up_to_a_number() {
     assert_eq!((both.tally.failed, both.tally.pages), (2 * MAX_TOLD_FAILURES + 2, both.tally.done()));
 }
 
+/// What was told on the way is more than the batches before it, and its failures have no reasons yet.
+#[test]
+fn numbers_of_what_has_no_end_are_kept() {
+    let mut summary = failing(1);
+    let shown = Tally { pages: 9, failed: 3, failed_lists: 1, rendered: 2, ..Tally::default() };
+    summary.break_off(shown);
+    assert_eq!((summary.tally, summary.failures.len(), summary.more_failures), (shown, 1, 3));
+}
+
 #[test]
 fn a_long_url_is_cut_between_letters() {
     let long = format!("/a{}", "\u{e9}".repeat(MAX_TOLD_URL));
@@ -30,16 +39,16 @@ fn a_long_url_is_cut_between_letters() {
 /// The two kinds of lines are told apart by their keys alone.
 #[test]
 fn lines_are_read_as_they_are_written() {
-    let tally = Tally { pages: 4, rendered: 1, fresh: 1, failed: 1, not_cached: 1 };
+    let tally = Tally { pages: 4, rendered: 1, fresh: 1, failed: 1, not_cached: 1, failed_lists: 1 };
     let done = Summary { tally, ..failing(1) };
     for (line, text) in [
         (
             Line::Progress { progress: tally },
-            r#"{"progress":{"pages":4,"rendered":1,"fresh":1,"failed":1,"not_cached":1}}"#,
+            r#"{"progress":{"pages":4,"rendered":1,"fresh":1,"failed":1,"not_cached":1,"failed_lists":1}}"#,
         ),
         (
             Line::Done(done),
-            r#"{"pages":4,"rendered":1,"fresh":1,"failed":1,"not_cached":1,"failures":[{"url":"/0","problem":"no"}],"more_failures":0}"#,
+            r#"{"pages":4,"rendered":1,"fresh":1,"failed":1,"not_cached":1,"failed_lists":1,"failures":[{"url":"/0","problem":"no"}],"more_failures":0}"#,
         ),
     ] {
         assert_eq!(serde_json::to_string(&line).expect("JSON"), text);
