@@ -125,6 +125,9 @@ pub(super) enum AskError {
         /// How long was waited.
         patience: Duration,
     },
+    /// The answer began, and broke off.
+    #[error("the gateway at {0} stopped in the middle of it")]
+    Stopped(Place),
     /// The runtime did not start.
     #[error("cannot start the threads")]
     Threads(#[source] io::Error),
@@ -300,7 +303,10 @@ impl Answer {
     pub(super) async fn piece(&mut self) -> Result<Option<Bytes>, AskError> {
         let piece = timeout(ANSWERING, self.session.read_body_bytes()).await;
         let piece = piece.map_err(|_| silent(&self.place, ANSWERING))?;
-        piece.map_err(|error| broken(&self.place, &error))
+        piece.map_err(|error| {
+            let is_closed = matches!(error.etype(), ErrorType::ConnectionClosed | ErrorType::ReadError);
+            if is_closed { AskError::Stopped(self.place.clone()) } else { broken(&self.place, &error) }
+        })
     }
 
     /// All of its body.

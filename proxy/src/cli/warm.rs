@@ -10,11 +10,13 @@ mod sitemaps;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::time::Duration;
 
 use clap::{ArgGroup, Args};
-use http::Method;
+use http::{Method, StatusCode};
 use serde_json::Value;
 use tokio::signal::ctrl_c;
+use tokio::time::{Instant, sleep};
 
 use super::ask::{Answer, AskError, Asking, Errand, Place, call, turned_down};
 use super::{EXIT_CODES, RUN_TIME, chain, complain, plural, say};
@@ -30,6 +32,12 @@ Examples:
   evergate warm --sitemap /sitemap.xml --rate 20
   evergate warm --params --concurrency 16
   sort -u urls.txt | evergate warm --urls - --json";
+
+/// Longest time that another warm-up is waited for which came in between two batches.
+const WAITING: Duration = Duration::from_secs(60);
+
+/// The time until the gateway is asked again whether it has ended.
+const PAUSE: Duration = Duration::from_millis(500);
 
 /// Longest line of an answer that is read, in bytes.
 const LONGEST_LINE: usize = 8 << 20;
@@ -87,8 +95,6 @@ enum WarmError {
     Ask(#[from] AskError),
     #[error("sitemaps cannot be downloaded")]
     Client(#[from] reqwest::Error),
-    #[error("the gateway at {0} stopped in the middle of it")]
-    Stopped(Place),
 }
 
 /// Warms up what the options name.
@@ -104,7 +110,7 @@ pub(super) fn main(options: &Options) -> ExitCode {
             return ExitCode::from(RUN_TIME);
         }
     };
-    let mut warming = Warming { summary: Summary::default(), progress: Progress::start() };
+    let mut warming = Warming { summary: Summary::default(), shown: None, ordered: 0, progress: Progress::start() };
     let result = runtime.block_on(async {
         tokio::select! {
             result = warming.warm(options, &place, token.as_deref()) => Some(result),
@@ -125,18 +131,31 @@ pub(super) fn main(options: &Options) -> ExitCode {
         }
         None => complain("stopped before the end"),
     }
-    let Summary { tally, .. } = &warming.summary;
     let whole = matches!(result, Some(Ok(())));
+    if let Some(tally) = warming.shown.filter(|_| !whole) {
+        warming.summary.break_off(tally);
+    }
+    let tally = &warming.summary.tally;
+    let is_empty = tally.pages == 0 && tally.failed_lists == 0;
+    if whole && is_empty {
+        complain("nothing was listed");
+    }
     // What failed before anything was done has nothing to sum up.
     if whole || tally.done() > 0 {
         print(&warming.summary, options.json);
     }
-    if whole && tally.failed == 0 && tally.failed_lists == 0 { ExitCode::SUCCESS } else { ExitCode::from(RUN_TIME) }
+    let is_there = whole && !is_empty && tally.failed == 0 && tally.failed_lists == 0;
+    if is_there { ExitCode::SUCCESS } else { ExitCode::from(RUN_TIME) }
 }
 
 /// A warm-up as far as it has come.
 struct Warming {
+    /// What came of the batches that are done.
     summary: Summary,
+    /// The numbers that were shown last, with those of the batch that is under way.
+    shown: Option<Tally>,
+    /// How many batches are done.
+    ordered: usize,
     progress: Progress,
 }
 
@@ -179,9 +198,7 @@ impl Warming {
         batch: &Batch,
         waiting: usize,
     ) -> Result<usize, WarmError> {
-        let (method, target) = (Method::POST, "/warm".to_owned());
-        let body = Some(batch.order(options.concurrency, options.rate));
-        let mut answer = call(place, token, &Errand { method, target, body, answers_with: "pages" }).await?;
+        let mut answer = self.answer(options, place, token, batch).await?;
         if !answer.status().is_success() {
             let body = answer.whole().await?;
             let said: Option<Value> = serde_json::from_slice(&body).ok();
@@ -193,18 +210,47 @@ impl Warming {
                 Line::Progress { progress } => {
                     // What was ordered is known, even before the gateway has begun with it.
                     let pages = progress.pages.max(batch.known()) + waiting;
-                    self.progress.show(self.summary.tally.plus(Tally { pages, ..progress }));
+                    self.show(self.summary.tally.plus(Tally { pages, ..progress }));
                 }
                 Line::Done(summary) => {
                     let done = summary.tally.pages;
                     self.summary.add(summary);
+                    self.ordered += 1;
                     let Summary { tally, .. } = self.summary;
-                    self.progress.show(Tally { pages: tally.pages + waiting, ..tally });
+                    self.show(Tally { pages: tally.pages + waiting, ..tally });
                     return Ok(done);
                 }
             }
         }
-        Err(WarmError::Stopped(place.clone()))
+        Err(AskError::Stopped(place.clone()).into())
+    }
+
+    /// Gives an order. Another warm-up may have come in between two batches: it does not break this one off, but is waited for.
+    async fn answer(
+        &self,
+        options: &Options,
+        place: &Place,
+        token: Option<&str>,
+        batch: &Batch,
+    ) -> Result<Answer, AskError> {
+        let (method, target) = (Method::POST, "/warm".to_owned());
+        let body = Some(batch.order(options.concurrency, options.rate));
+        let errand = Errand { method, target, body, answers_with: "pages" };
+        let end = Instant::now() + WAITING;
+        loop {
+            let answer = call(place, token, &errand).await?;
+            let is_busy = answer.status() == StatusCode::CONFLICT && self.ordered > 0;
+            if !is_busy || Instant::now() >= end {
+                return Ok(answer);
+            }
+            self.progress.note("waiting for another warm-up");
+            sleep(PAUSE).await;
+        }
+    }
+
+    fn show(&mut self, tally: Tally) {
+        self.shown = Some(tally);
+        self.progress.show(tally);
     }
 }
 
@@ -238,11 +284,14 @@ fn print(summary: &Summary, json: bool) {
 /// The summary for people.
 fn told(summary: &Summary) -> String {
     let Summary { tally, failures, more_failures } = summary;
-    let mut text = format!("{}\n", counted(tally));
+    let done = tally.done();
+    let mut text = if done < tally.pages { format!("{done} of ") } else { String::new() };
+    text.push_str(&format!("{}\n", counted(tally)));
     for failure in failures {
         text.push_str(&format!("failed  {}: {}\n", failure.url.escape_debug(), failure.problem));
     }
-    if *more_failures > 0 {
+    // Of what was stopped, there may be failures of which nobody knows more.
+    if *more_failures > 0 && !failures.is_empty() {
         text.push_str(&format!("        and {more_failures} more\n"));
     }
     text

@@ -150,6 +150,85 @@ async fn any_number_of_pages_is_ordered_in_batches() {
     until("both orders are told", || told() == 2).await;
 }
 
+/// A script that warms up nothing has a mistake in it.
+#[tokio::test]
+async fn what_lists_nothing_is_told() {
+    let (origin, server) = (Origin::start().await, Origin::start().await);
+    let gateway = in_front_of(&origin).await;
+    server.on("/sitemap.xml", |_| Reply::ok(sitemap(&[])));
+    origin.on("/sitemap.xml", |_| Reply::ok(sitemap(&[])));
+    std::fs::write(gateway.directory().join("urls.txt"), "# none yet\n\n").expect("our own directory");
+    let elsewhere = format!("http://{}/sitemap.xml", server.address());
+    for arguments in [["--urls", "urls.txt"], ["--sitemap", elsewhere.as_str()], ["--sitemap", "/sitemap.xml"]] {
+        let output = run(&gateway, &arguments);
+        let expected = "0 pages: 0 rendered, 0 already there, 0 not cached, 0 failed";
+        assert_eq!(summed_up(&output, 1), expected, "{arguments:?}");
+        assert_eq!(output.stderr, "nothing was listed\n", "{arguments:?}");
+    }
+    assert_eq!(summed_up(&run(&gateway, &["--urls", "urls.txt", "--params"]), 0).split(':').next(), Some("1 page"));
+}
+
+/// A gateway whose answers to one order after the other are these.
+async fn scripted(answers: impl Fn(usize) -> Reply + Send + Sync + 'static) -> Origin {
+    let gateway = Origin::start().await;
+    gateway.on_counted("/warm", move |_, run| answers(run));
+    gateway
+}
+
+/// A line that sums up so many pages that are rendered.
+fn rendered(pages: usize) -> String {
+    let numbers = format!("\"pages\":{pages},\"rendered\":{pages},\"fresh\":0,\"failed\":0,\"not_cached\":0");
+    format!("{{{numbers},\"failed_lists\":0,\"failures\":[],\"more_failures\":0}}\n")
+}
+
+/// Writes a file of pages, and has a gateway at this place warm them up.
+fn run_at(place: &Origin, pages: usize) -> Output {
+    let directory = tempfile::TempDir::new().expect("a temporary directory");
+    let lines: String = (0..pages).map(|number| format!("/items/{number}\n")).collect();
+    std::fs::write(directory.path().join("urls.txt"), lines).expect("our own directory");
+    evergate(&["warm", "--admin", &place.address().to_string(), "--urls", "urls.txt"], directory.path())
+}
+
+/// Another warm-up may come in between two batches.
+#[tokio::test]
+async fn another_warm_up_does_not_break_off_a_long_one() {
+    let busy = || Reply::ok("{\"error\":\"another warm-up is under way\",\"problems\":[]}").status(409);
+    let gateway = scripted(move |run| match run {
+        1 => Reply::ok(rendered(10_000)),
+        2 | 3 => busy(),
+        _ => Reply::ok(rendered(2)),
+    })
+    .await;
+    let output = run_at(&gateway, 10_002);
+    assert_eq!(summed_up(&output, 0), "10002 pages: 10002 rendered, 0 already there, 0 not cached, 0 failed");
+    assert_eq!(gateway.count("/warm"), 4);
+    // Who comes second from the start is told at once.
+    let gateway = scripted(move |_| busy()).await;
+    let output = run_at(&gateway, 1);
+    assert_eq!((output.code, gateway.count("/warm")), (1, 1));
+    assert!(output.stderr.contains("409 Conflict: another warm-up is under way"), "{}", output.stderr);
+}
+
+/// What it told until then is not forgotten.
+#[tokio::test]
+async fn a_gateway_that_stops_in_the_middle_is_told() {
+    const PROGRESS: &str =
+        "{\"progress\":{\"pages\":3,\"rendered\":1,\"fresh\":0,\"failed\":1,\"not_cached\":0,\"failed_lists\":0}}\n";
+    let broken_off = || Reply::ok("").chunks([PROGRESS, "{}"]).hang_up_after(PROGRESS.len());
+    let ended = || Reply::ok("").chunks([PROGRESS]);
+    for gateway in [scripted(move |_| broken_off()).await, scripted(move |_| ended()).await] {
+        let output = run_at(&gateway, 3);
+        let expected = "2 of 3 pages: 1 rendered, 0 already there, 0 not cached, 1 failed";
+        assert_eq!(summed_up(&output, 1), expected, "{}", output.stderr);
+        let stopped = format!("the gateway at {} stopped in the middle of it\n", gateway.address());
+        assert!(output.stderr.ends_with(&stopped), "{}", output.stderr);
+    }
+    // So it is with those of the batches before.
+    let gateway = scripted(move |run| if run == 1 { Reply::ok(rendered(10_000)) } else { broken_off() }).await;
+    let output = run_at(&gateway, 10_003);
+    assert_eq!(summed_up(&output, 1), "10002 of 10003 pages: 10001 rendered, 0 already there, 0 not cached, 1 failed");
+}
+
 #[tokio::test]
 async fn wrong_usage_is_told() {
     let nowhere = tempfile::TempDir::new().expect("a temporary directory");
@@ -220,7 +299,7 @@ fn spawn(gateway: &Gateway, arguments: &[&str]) -> Child {
     command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("it can be started")
 }
 
-/// It tells how far it has come, and Ctrl-C stops it and the gateway.
+/// It tells how far it has come, and Ctrl-C stops it, and the gateway fetches no more of it.
 #[tokio::test]
 async fn it_is_stopped_with_ctrl_c() {
     let origin = Origin::start().await;
@@ -235,13 +314,15 @@ async fn it_is_stopped_with_ctrl_c() {
     let mut child = spawn(&gateway, &["--urls", "urls.txt", "--concurrency", "1"]);
     gate.arrived(1).await;
     let mut lines = BufReader::new(child.stderr.take().expect("its errors are piped")).lines();
-    let line = lines.next().expect("a line").expect("it is text");
-    assert!(line.contains(" of 3 pages: ") && line.contains("0 failed"), "{line}");
+    // The first may have been told when nothing was done yet.
+    let told = lines.by_ref().map_while(Result::ok).find(|line| !line.starts_with("0 of 3 pages: "));
+    let one = "1 of 3 pages: 1 rendered, 0 already there, 0 not cached, 0 failed";
+    assert_eq!(told.as_deref(), Some(one));
     kill(Pid::from_raw(i32::try_from(child.id()).expect("a process id")), Signal::SIGINT).expect("our own child");
     let rest: Vec<String> = lines.map_while(Result::ok).collect();
     assert_eq!(rest.last().map(String::as_str), Some("stopped before the end"), "{rest:?}");
     let output = child.wait_with_output().expect("it ends");
-    assert_eq!(output.status.code(), Some(1));
+    assert_eq!((output.status.code(), String::from_utf8_lossy(&output.stdout).trim_end()), (Some(1), one));
     gateway.wait_log(|line| line.contains("a warm-up was stopped")).await;
     gate.open();
     assert_eq!(origin.count("/items/3"), 0);
