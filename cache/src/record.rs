@@ -66,9 +66,9 @@ impl Record {
         self.labels.iter().filter_map(move |label| label.split(kind)).map(|(_, own)| own)
     }
 
-    /// Its tags.
+    /// Its tags, which are within their limits already.
     pub(crate) fn tags(&self) -> Tags {
-        Tags::new(self.own(Kind::Tag).filter_map(|tag| std::str::from_utf8(tag).ok()))
+        Tags::with_implied(self.own(Kind::Tag).filter_map(|tag| std::str::from_utf8(tag).ok()), [])
     }
 
     /// Its groups, each with its site.

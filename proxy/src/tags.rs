@@ -52,14 +52,18 @@ impl Tagger {
 
     /// Whether the pages of the route lie under this layout, which is named as [`layout_tag`] takes it.
     pub fn is_under(&self, layout: &str) -> bool {
-        implied(&self.page, "").contains(&layout_tag(layout))
+        by_page(&self.page).contains(&layout_tag(layout))
     }
 
-    /// The tags of the response at `path`, in normal form: implied ones, the route's own, and those that were sent.
+    /// The tags of the response at `path`, in normal form: implied ones, the route's own, and those that were sent. What the
+    /// pattern implies is there whatever its length, because orders for the route and its layouts rely on it; what the path
+    /// implies is as long as the visitor likes, and has limits: orders for the path do not go by its tag.
     pub fn tags(&self, path: &str, params: &[(String, Param)], sent: &[String]) -> Tags {
         let implied = implied(&self.page, &pathname(path));
+        let (by_page, by_path) = implied.split_at(by_page(&self.page).len());
         let own: Vec<String> = self.own.iter().map(|template| template.fill(params)).collect();
-        Tags::new(implied.iter().chain(&own).chain(sent).map(String::as_str))
+        let others = by_path.iter().chain(&own).chain(sent);
+        Tags::with_implied(by_page.iter().map(String::as_str), others.map(String::as_str))
     }
 }
 
@@ -103,32 +107,39 @@ pub fn told<'t>(form: DownstreamTags, tags: impl Iterator<Item = &'t str>) -> Op
 
 /// The tags that Next.js gives a page (`getImplicitTags` of Next.js 16): a layout at each level, the page, and the path.
 fn implied(page: &str, pathname: &str) -> Vec<String> {
+    let mut tags = by_page(page);
+    if !pathname.is_empty() {
+        add(&mut tags, pathname);
+    }
+    match pathname {
+        "/" => add(&mut tags, "/index"),
+        "/index" => add(&mut tags, "/"),
+        _ => {}
+    }
+    tags
+}
+
+/// Those of them that are the same for every path: a layout at each level, and the page.
+fn by_page(page: &str) -> Vec<String> {
     let mut tags = vec![format!("{IMPLIED}/layout")];
-    let mut add = |tag: String| {
-        let tag = format!("{IMPLIED}{tag}");
-        if !tags.contains(&tag) {
-            tags.push(tag);
-        }
-    };
     if page.starts_with('/') {
         let ends = page.match_indices('/').map(|(at, _)| at).skip(1).chain([page.len()]);
         for level in ends.map(|end| &page[..end]) {
             match level {
-                page if page.ends_with("/page") || page.ends_with("/route") => add(page.to_owned()),
-                level if level.ends_with('/') => add(format!("{level}layout")),
-                level => add(format!("{level}/layout")),
+                page if page.ends_with("/page") || page.ends_with("/route") => add(&mut tags, page),
+                level if level.ends_with('/') => add(&mut tags, &format!("{level}layout")),
+                level => add(&mut tags, &format!("{level}/layout")),
             }
         }
     }
-    if !pathname.is_empty() {
-        add(pathname.to_owned());
-    }
-    match pathname {
-        "/" => add("/index".to_owned()),
-        "/index" => add("/".to_owned()),
-        _ => {}
-    }
     tags
+}
+
+fn add(tags: &mut Vec<String>, tag: &str) {
+    let tag = format!("{IMPLIED}{tag}");
+    if !tags.contains(&tag) {
+        tags.push(tag);
+    }
 }
 
 /// A path as people write it: decoded, but for slashes inside a segment.

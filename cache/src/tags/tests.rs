@@ -28,3 +28,17 @@ fn what_is_left_out_is_counted() {
     let many: Vec<String> = (0..MAX_TAGS + 5).map(|number| number.to_string()).collect();
     assert_eq!(Tags::new(many.iter().map(String::as_str).chain(["0"])).cut(), 5);
 }
+
+#[test]
+fn what_a_route_implies_is_never_left_out() {
+    let longer = "x".repeat(MAX_TAG_LENGTH + 1);
+    let many: Vec<String> = (0..MAX_TAGS + 2).map(|number| number.to_string()).collect();
+    let all = |tags: &Tags| tags.iter().map(str::to_owned).collect::<Vec<_>>();
+    let tags = Tags::with_implied([longer.as_str(), "a", "a", ""], ["b", "a", longer.as_str()]);
+    assert_eq!((all(&tags), tags.cut()), (vec![longer.clone(), "a".to_owned(), "b".to_owned()], 0));
+    // They count among those that fit.
+    let tags = Tags::with_implied(many.iter().map(String::as_str), ["0", "other"]);
+    assert_eq!((all(&tags), tags.cut()), (many, 1));
+    let tags = Tags::with_implied(["a"], [format!("{longer}x").as_str()]);
+    assert_eq!((all(&tags), tags.cut()), (vec!["a".to_owned()], 1));
+}

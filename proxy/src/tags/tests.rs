@@ -1,5 +1,6 @@
 //! The tags of a response, by its path, its route and its handler.
 
+use evergate_cache::MAX_TAG_LENGTH;
 use http::{HeaderMap, HeaderName, HeaderValue};
 use serde_json::Value;
 
@@ -55,6 +56,20 @@ fn whole_routes_and_layouts_are_named_by_tags_of_their_pages() {
     let under = |pattern: &str, layout: &str| Tagger::new(pattern, Kind::Handler, Vec::new()).is_under(layout);
     assert!(under("/api/[id]", "/") && under("/api/[id]", "/api") && under("/api/[id]", "/api/[id]"));
     assert!(!under("/api/[id]", "/ap") && !under("/apis", "/api") && !under("/", "/api"));
+}
+
+#[test]
+fn what_the_pattern_implies_is_there_whatever_its_length() {
+    let folder = "a".repeat(301);
+    let pattern = format!("/{folder}/[id]");
+    let tagger = Tagger::new(&pattern, Kind::Page, Vec::new());
+    let long = "x".repeat(MAX_TAG_LENGTH);
+    let tags = tagger.tags(&format!("/{folder}/1"), &[], &[format!("{long}x"), "sent".to_owned()]);
+    let told: Vec<&str> = tags.iter().collect();
+    let layouts = [layout_tag("/"), layout_tag(&format!("/{folder}")), layout_tag(&pattern)];
+    let expected = [&layouts[0], &layouts[1], &layouts[2], &tagger.whole_route(), "sent"];
+    // The tags of the path and of the handler have their limit.
+    assert_eq!((told, tags.cut()), (expected.to_vec(), 2));
 }
 
 #[test]

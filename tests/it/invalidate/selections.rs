@@ -3,7 +3,7 @@
 use evergate_tests::{Client, Gateway, Origin, Reply};
 use serde_json::{Value, json};
 
-use super::{forget, is_kept};
+use super::{becomes, forget, is_kept, seen, visit};
 
 const ROUTES: &str = "
 - { path: /, revalidate: 1h, kind: page }
@@ -116,6 +116,32 @@ async fn what_is_found_is_counted() {
             None => assert!(count >= 10, "{body}: {told}"),
         }
     }
+}
+
+/// Names of routes and layouts are as long as the configuration makes them, and stay when the page is confirmed.
+#[tokio::test]
+async fn routes_and_layouts_with_long_names_are_found() {
+    let origin = Origin::start().await;
+    origin.on("/*", |seen| match seen.header("if-none-match") {
+        Some(_) => Reply::ok("").status(304).header("etag", "\"1\""),
+        None => Reply::ok("page").header("etag", "\"1\""),
+    });
+    let folder = format!("/{}", "a".repeat(301));
+    let pattern = format!("{folder}/[id]");
+    let gateway = Gateway::simple(&origin, &format!("- {{ path: '{pattern}', revalidate: 1h }}")).await;
+    let page = format!("{folder}/1");
+    for body in [
+        json!({ "routes": [pattern], "mode": "delete" }),
+        json!({ "layouts": [folder], "mode": "delete" }),
+        json!({ "layouts": [pattern], "mode": "delete" }),
+    ] {
+        assert!(!is_kept(&gateway, &page, &[]).await && is_kept(&gateway, &page, &[]).await);
+        forget(&gateway, &json!({ "all": true })).await;
+        assert_eq!(visit(&gateway, &page).await, seen("STALE", "page"));
+        becomes(&gateway, &page, "page").await;
+        assert_eq!(forget(&gateway, &body).await, 1, "{body}");
+    }
+    assert!(!is_kept(&gateway, &page, &[]).await);
 }
 
 #[tokio::test]
