@@ -2,6 +2,7 @@
 //! fetch ahead, apart from the visitors' traffic.
 
 mod body;
+mod connections;
 mod guard;
 mod warm;
 
@@ -57,7 +58,7 @@ impl Admin {
             .fallback(not_found)
             .method_not_allowed_fallback(method_not_allowed)
             .with_state(self);
-        axum::serve(listener, routes).await
+        match connections::serve(listener, routes).await {}
     }
 }
 

@@ -36,9 +36,9 @@ use http2::Http2;
 use transport::{Next, Transport};
 
 /// How long a connection may be idle between requests.
-const IDLE: Duration = Duration::from_secs(75);
+pub const IDLE: Duration = Duration::from_secs(75);
 /// How long a head may take once its first byte is there.
-const HEAD: Duration = Duration::from_secs(10);
+pub const HEAD: Duration = Duration::from_secs(10);
 
 /// What serves the connections of one listener.
 pub struct Connections {

@@ -99,6 +99,52 @@ async fn probes_never_need_the_token() {
     assert!(!gateway.stderr().contains("secret") && !gateway.stdout().contains("secret"));
 }
 
+/// Who is refused does not keep the connection, whether or not the body that was announced ever comes.
+#[tokio::test]
+async fn the_connection_of_a_refused_request_is_closed() {
+    let origin = Origin::start().await;
+    let config = Gateway::simple_config(&origin, "");
+    let config =
+        config.replace("admin: { address: \"127.0.0.1:0\" }", "admin: { address: \"127.0.0.1:0\", token: secret }");
+    let gateway = Gateway::start(&config).await;
+    let token = ("authorization", "Bearer secret");
+    let cases: [(u16, &[(&str, &str)]); 3] =
+        [(401, &[]), (421, &[("host", "evil.test")]), (403, &[token, ("origin", "http://evil.test")])];
+    for (status, lines) in cases {
+        let mut client = Client::connect(gateway.admin()).await;
+        let host = if lines.iter().any(|(name, _)| *name == "host") { "" } else { "host: localhost\r\n" };
+        let lines: String = lines.iter().map(|(name, value)| format!("{name}: {value}\r\n")).collect();
+        client.send_raw(format!("POST /invalidate HTTP/1.1\r\n{host}{lines}content-length: 99\r\n\r\nhalf")).await;
+        let answer = client.read_response("POST").await;
+        assert_eq!((answer.status, answer.header("connection")), (status, Some("close")), "{lines}");
+        client.expect_closed().await;
+    }
+}
+
+/// Beyond so many connections, the next is answered when one of them ends.
+#[tokio::test]
+async fn so_many_connections_and_no_more_are_answered_at_once() {
+    let (_origin, gateway) = plain().await;
+    let mut held = Vec::new();
+    for _ in 0..256 {
+        held.push(Client::connect(gateway.admin()).await);
+    }
+    let mut next = Client::connect(gateway.admin()).await;
+    next.send("GET", "/healthz", &[], "").await;
+    let read = next.read_response("GET");
+    tokio::pin!(read);
+    // All of the others are answered meanwhile, and it is not.
+    for client in &mut held {
+        tokio::select! {
+            biased;
+            answer = &mut read => panic!("it is answered: {}", answer.status),
+            answer = client.get("/healthz") => assert_eq!(answer.status, 200),
+        }
+    }
+    drop(held.pop());
+    assert_eq!(read.await.status, 200);
+}
+
 #[tokio::test]
 async fn while_it_drains_it_is_healthy_but_not_ready() {
     let (origin, gateway) = plain().await;

@@ -96,7 +96,8 @@ impl IntoResponse for Refusal {
             Refusal::Foreign => StatusCode::FORBIDDEN,
             Refusal::ContentType => StatusCode::UNSUPPORTED_MEDIA_TYPE,
         };
-        let refused = error(status, &self.to_string());
+        // What follows on the connection is perhaps a body of any length, which nobody will read.
+        let refused = ([(header::CONNECTION, "close")], error(status, &self.to_string())).into_response();
         match self {
             Refusal::Token => ([(header::WWW_AUTHENTICATE, "Bearer")], refused).into_response(),
             Refusal::Host | Refusal::Foreign | Refusal::ContentType => refused,
