@@ -25,7 +25,7 @@ pub struct Sheet {
 }
 
 /// A walk through sitemaps: where it begins, and where the indexes on the way lead. No place is seen twice.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct Walk {
     waiting: VecDeque<Sheet>,
     known: HashSet<String>,

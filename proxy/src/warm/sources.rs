@@ -122,14 +122,21 @@ impl Sources {
     /// Reads a sitemap of a site of the gateway's own, and nothing else: whatever host an index names, its own upstream is asked.
     async fn read(&mut self, gateway: &Gateway, sheet: &Sheet) -> Result<Vec<String>, String> {
         let document = document(gateway, &self.snapshot, &sheet.url).await?;
-        let hosts = &self.snapshot.hosts;
-        // One spelling for each, so that none is read twice.
-        let resolve = |place: &str| match locate(place, hosts) {
-            Ok(Located { site: None, target }) => target,
-            Ok(Located { site: Some(site), target }) => format!("http://{site}{target}"),
-            Err(_) => place.to_owned(),
-        };
-        let pages = self.sitemaps.take(sheet, &document, resolve);
+        let (snapshot, sheet, mut sitemaps) =
+            (Arc::clone(&self.snapshot), sheet.clone(), std::mem::take(&mut self.sitemaps));
+        // It may be 50 MiB when it is unpacked: not on a thread that serves.
+        let taken = tokio::task::spawn_blocking(move || {
+            // One spelling for each, so that none is read twice.
+            let resolve = |place: &str| match locate(place, &snapshot.hosts) {
+                Ok(Located { site: None, target }) => target,
+                Ok(Located { site: Some(site), target }) => format!("http://{site}{target}"),
+                Err(_) => place.to_owned(),
+            };
+            let pages = sitemaps.take(&sheet, &document, resolve);
+            (sitemaps, pages)
+        });
+        let (sitemaps, pages) = taken.await.map_err(|error| error.to_string())?;
+        self.sitemaps = sitemaps;
         pages.map_err(|error| match std::error::Error::source(&error) {
             Some(cause) => format!("{error}: {cause}"),
             None => error.to_string(),
