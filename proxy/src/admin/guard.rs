@@ -1,6 +1,6 @@
 //! Who may ask for what is stored, and who may change it.
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 
 use axum::extract::{Request, State};
 use axum::http::{HeaderMap, Method, StatusCode, header};
@@ -9,7 +9,6 @@ use axum::response::{IntoResponse, Response};
 use sha2::{Digest, Sha256};
 
 use super::error;
-use crate::request::host_of;
 
 /// What a request to the admin listener must show.
 #[derive(Clone, Debug)]
@@ -109,13 +108,26 @@ fn digest(token: &str) -> [u8; 32] {
     Sha256::digest(token.as_bytes()).into()
 }
 
+/// Whether `host` or `host:port` names this machine. Brackets stand around an address of IPv6 and nothing else, and a port is
+/// digits (RFC 3986 section 3.2): what a browser takes for another host is none of the names here.
 fn is_loopback(authority: &str) -> bool {
-    let host = host_of(authority);
-    let address = host.trim_start_matches('[').trim_end_matches(']');
-    host.eq_ignore_ascii_case("localhost") || address.parse().is_ok_and(|address: IpAddr| address.is_loopback())
+    let bracketed = authority.strip_prefix('[').and_then(|rest| rest.split_once(']'));
+    let (is_own, behind) = match bracketed {
+        Some((address, behind)) => (address.parse().is_ok_and(|address: Ipv6Addr| address.is_loopback()), behind),
+        None => {
+            let (host, behind) = authority.split_at(authority.find(':').unwrap_or(authority.len()));
+            let is_address = host.parse().is_ok_and(|address: Ipv4Addr| address.is_loopback());
+            (is_address || host.eq_ignore_ascii_case("localhost"), behind)
+        }
+    };
+    let is_port = |port: &str| port.bytes().all(|byte| byte.is_ascii_digit());
+    is_own && (behind.is_empty() || behind.strip_prefix(':').is_some_and(is_port))
 }
 
 fn is_json(headers: &HeaderMap) -> bool {
     let given = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
     given.split(';').next().unwrap_or_default().trim().eq_ignore_ascii_case("application/json")
 }
+
+#[cfg(test)]
+mod tests;
