@@ -54,6 +54,9 @@ pub enum Choice {
     /// A path that no visitor can ask for.
     #[error("a path that visitors can ask for ({0})")]
     Target(#[from] TargetError),
+    /// Everything, where something was meant that has come out empty perhaps.
+    #[error("less than everything; write `/`, or `all`, if everything is meant")]
+    Emptied,
     /// A path that is too long to be served.
     #[error("a path of at most {MAX_TARGET} bytes")]
     LongPath,
@@ -106,9 +109,11 @@ impl Chosen {
     ///
     /// # Errors
     ///
-    /// What is no beginning of a path.
+    /// What is no beginning of a path, and what begins all paths without being written so.
     pub fn prefix(prefix: &str) -> Result<Chosen, Choice> {
-        in_normal_form(prefix, |target| Chosen::Prefix(target.path().into()))
+        let chosen = in_normal_form(prefix, |target| Chosen::Prefix(target.path().into()))?;
+        // Perhaps a script put it together, and a part of it was empty.
+        if prefix != "/" && chosen.name() == Some("/") { Err(Choice::Emptied) } else { Ok(chosen) }
     }
 
     /// Every page of the route with this pattern.
@@ -145,12 +150,13 @@ impl Chosen {
     ///
     /// # Errors
     ///
-    /// What is no folder of a route.
+    /// What is no folder of a route, and what is the root without being written so.
     pub fn layout(folder: &str, snapshot: &Snapshot) -> Result<Chosen, Choice> {
         if !folder.starts_with('/') {
             return Err(Choice::NotAPath);
         }
         let folder = match folder.trim_end_matches('/') {
+            "" if folder != "/" => return Err(Choice::Emptied),
             "" => "/",
             folder => folder,
         };

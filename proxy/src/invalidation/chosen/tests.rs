@@ -72,6 +72,24 @@ fn a_slash_at_the_end_of_a_prefix_counts() {
     assert!(refusal(Chosen::prefix("blog")).contains("begins with a slash"));
 }
 
+/// `"/${section}"` of a script is not everything because a variable was empty.
+#[test]
+fn everything_is_named_by_its_name_alone() {
+    let snapshot = snapshot();
+    for prefix in ["//", "///", "/.", "/./", "/p/..", "/p/../", "/%2e", "/a/../b/.."] {
+        assert_eq!(Chosen::prefix(prefix), Err(Choice::Emptied), "{prefix}");
+    }
+    for folder in ["//", "////"] {
+        assert_eq!(Chosen::layout(folder, &snapshot), Err(Choice::Emptied), "{folder}");
+    }
+    for folder in ["/.", "/p/..", "/items/.."] {
+        assert_eq!(Chosen::layout(folder, &snapshot), Err(Choice::UnknownLayout), "{folder}");
+    }
+    assert_eq!(Chosen::prefix("/"), Ok(Chosen::Prefix("/".into())));
+    assert_eq!(Chosen::layout("/", &snapshot), Ok(Chosen::Layout("/".into())));
+    assert_eq!(refusal(Chosen::prefix("//")), "less than everything; write `/`, or `all`, if everything is meant");
+}
+
 #[test]
 fn tags_have_the_length_of_those_that_are_kept() {
     let longest = "\u{e9}".repeat(MAX_TAG_LENGTH);
