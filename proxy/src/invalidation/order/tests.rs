@@ -118,7 +118,7 @@ fn every_problem_is_told_at_once() {
         "paths: found `/posts`, expected a list of texts",
         "prefixes[0]: found `blog`, expected a path that begins with a slash (`/posts`), without scheme and host: it counts \
          for every host",
-        "routes[0]: found `/item/[slug]`, expected the path of a route as the configuration has it: did you mean \
+        "routes[0]: found `/item/[slug]`, expected the path of a route as `evergate routes` tells it, `/items/[slug]` say: did you mean \
          `/items/[slug]`?",
         "routes[1]: found `{\"params\":{},\"route\":\"/items/[slug]\"}`, expected parameters that make one path of the route: \
          a text for `slug`",

@@ -92,7 +92,7 @@ fn malformed_members_are_left_out_and_the_others_count() {
         ("x-revalidate-path", "/posts?page=1", "it counts with every query"),
         ("x-revalidate-path", "/a%zz", "broken percent-encoding"),
         ("x-revalidate-path", "/items/[slug]", "this is a whole route"),
-        ("x-revalidate-path", "/nothing/[x] page", "the path of a route as the configuration has it"),
+        ("x-revalidate-path", "/nothing/[x] page", "the path of a route as `evergate routes` tells it"),
         ("x-revalidate-path", "/none layout", "no route is below this one"),
         ("x-revalidate-path", "/posts route", "expected `page` or `layout` behind the path"),
         ("x-revalidate-path", "/posts layout page", "expected `page` or `layout` behind the path"),
