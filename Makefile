@@ -6,16 +6,17 @@ BINARY := $(abspath $(or $(CARGO_TARGET_DIR),target)/release/evergate)
 TOOLS  := $(CURDIR)/tests/.tools
 NEXT   := tests/next-app
 SUITE  := tests/conformance
+BENCH  := tests/bench
 FUZZ   := tests/fuzz
 
 # Tools that the machine's packages are too old for, or that must come without their service, live here.
-export PATH := $(TOOLS)/bin:$(TOOLS)/node_modules/.bin:$(PATH)
+export PATH := $(TOOLS)/bin:$(TOOLS)/node_modules/.bin:$(PATH):/usr/sbin
 export NEXT_TELEMETRY_DISABLED := 1
 
 .DEFAULT_GOAL := help
 # The steps of `test` are in order, and cargo uses every core by itself.
 .NOTPARALLEL:
-.PHONY: help run build test test-rust fuzz conformance bench-routes bench-rules bench-forget lint setup-build setup-test setup-rust setup-node setup-promtool setup-next setup-conformance setup-browser setup-cxx setup-fuzz
+.PHONY: help run build test test-rust test-bench fuzz conformance bench bench-routes bench-rules bench-forget lint setup-build setup-test setup-rust setup-node setup-promtool setup-next setup-conformance setup-browser setup-cxx setup-fuzz setup-bench
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -26,7 +27,7 @@ run: build ## build, then start the gateway on config.yaml in front of the demo 
 build: setup-build ## build the release binary
 	cargo build --locked --release -p evergate
 
-test: setup-build setup-test lint build test-rust fuzz conformance ## set up, lint, and run every test
+test: setup-build setup-test lint build test-rust test-bench fuzz conformance ## set up, lint, and run every test
 
 test-rust: setup-test build
 	@ulimit -n "$$(ulimit -H -n)" 2>/dev/null || true; \
@@ -60,6 +61,17 @@ fuzz: setup-fuzz ## invent input for what reads the fields of requests and respo
 conformance: build setup-conformance ## run the public HTTP cache test suite against the release binary
 	@EVERGATE_BIN="$(BINARY)" node $(SUITE)/run.mjs
 	@EVERGATE_BIN="$(BINARY)" node $(SUITE)/run.mjs --heuristic
+
+# The arithmetic of `make bench`, not the measuring; it takes a second.
+test-bench: setup-node
+	node --test $(BENCH)/*.test.mjs
+
+# SCENARIOS="hit pass" and SERVERS="nginx evergate" choose; KEYS=1000000 is for zipf. KEEP=1 puts the results into the repository.
+BENCH_FLAGS = $(if $(SCENARIOS),--scenarios "$(SCENARIOS)") $(if $(SERVERS),--servers "$(SERVERS)") $(if $(KEYS),--keys $(KEYS)) \
+  $(if $(ROUNDS),--rounds $(ROUNDS)) $(if $(SECONDS),--seconds $(SECONDS)) $(if $(KEEP),--output $(BENCH)/results)
+
+bench: build setup-bench ## measure the gateway beside nginx and Varnish, in ten minutes
+	@EVERGATE_BIN="$(BINARY)" node $(BENCH)/run.mjs $(BENCH_FLAGS)
 
 bench-routes: setup-build ## measure what a look-up in the route table costs, with 10 to 10,000 routes
 	cargo bench --locked -p evergate --bench routes
@@ -154,6 +166,26 @@ CARGO_FUZZ := 0.13.2
 setup-fuzz: setup-cxx
 	@[ "$$($(TOOLS)/bin/cargo-fuzz --version 2>/dev/null)" = "cargo-fuzz $(CARGO_FUZZ)" ] \
 	|| cargo install cargo-fuzz --version $(CARGO_FUZZ) --locked --root "$(TOOLS)" --force
+
+# Debian's packages of nginx and Varnish would start them as services, so only the programs are taken out; the libraries they want
+# have no service. Varnish compiles its configuration with a C compiler.
+BENCH_PROGRAMS = command -v nginx && command -v varnishd && command -v wrk && command -v h2load && command -v taskset
+
+setup-bench: setup-node ## install what `make bench` needs: nginx, Varnish, wrk, h2load
+	@{ $(BENCH_PROGRAMS); } >/dev/null 2>&1 || { \
+	  $(SHELL_FUNCTIONS) \
+	  libraries="gcc libc6-dev libjemalloc2 libpcre2-8-0 libssl3 zlib1g"; \
+	  install_packages "wrk nghttp2-client util-linux $$libraries" "wrk nghttp2 util-linux nginx varnish gcc" \
+	    "wrk nghttp2 util-linux nginx varnish gcc musl-dev" "wrk nghttp2 nginx varnish"; \
+	  if command -v apt-get >/dev/null 2>&1; then \
+	    mkdir -p "$(TOOLS)/bin" "$(TOOLS)/servers" && cd "$(TOOLS)/servers" \
+	    && apt-get download -q nginx varnish \
+	    && for package in *.deb; do dpkg-deb --extract "$$package" .; done \
+	    && mv usr/sbin/nginx usr/sbin/varnishd ../bin/ && cd .. && rm -r servers; \
+	  fi; \
+	  hash -r; \
+	  { $(BENCH_PROGRAMS); } >/dev/null 2>&1 || fail "nginx, Varnish, wrk, h2load (nghttp2) and taskset are needed to measure and could not be installed; install them and run make again"; \
+	}
 
 # install_packages APT DNF APK BREW: installs the packages that the machine's package manager knows under these names.
 # Homebrew wants no root; the others need it.

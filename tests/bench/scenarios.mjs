@@ -1,0 +1,280 @@
+// What is measured. A scenario has
+//   title       for readers
+//   cannot      by server, why it is not measured there
+//   rounds      how many at most, where one takes long
+//   warm        false where a first round is like any other
+//   prepare     what the cache must hold, once for each server
+//   check       fails unless the server answers what is to be measured, so that no error page is
+//   measure     one round; gives figures: requests, seconds, errors, cpu (microseconds per request), latencies, and others
+// What they get: the server, a context (handlers, settings, core, signal, files, metered), and a label of the round that nothing
+// else has.
+import { writeFileSync } from 'node:fs'
+import http2 from 'node:http2'
+import { join } from 'node:path'
+import { setTimeout as pause } from 'node:timers/promises'
+
+import { BODIES, TRANSFER } from './configurations.mjs'
+import { askTogether, closeAll, connectAll, transfer } from './crowd.mjs'
+import { fill, h2load, wrk } from './load.mjs'
+import { memory } from './measure.mjs'
+import { ask } from './servers.mjs'
+import { zipfSequence } from './zipf.mjs'
+
+const SMALL = BODIES.small.length
+const NO_CACHE = 'it answers itself and keeps nothing'
+const NO_PEER = 'not measured, because there is nothing to compare with yet'
+const TRANSFER_SECONDS = 1
+
+// A request, what must come back, and whether out of the cache. The floor has no cache and never says.
+async function expect(server, path, { status = 200, length = SMALL, hit, headers = {}, fetch = ask }) {
+  const answer = await fetch(server.ports.http, { path, headers })
+  const wrong = []
+  if (answer.status !== status) wrong.push(`status ${answer.status}, not ${status}`)
+  if (answer.length !== length) wrong.push(`${answer.length} bytes, not ${length}`)
+  if (server.caches && server.hit(answer.headers) !== hit) wrong.push(hit ? 'not a hit' : 'a hit')
+  if (wrong.length) throw new Error(`${server.name} answers ${path} with ${wrong.join(', ')}: ${JSON.stringify(answer.headers)}`)
+}
+
+// Asked for twice, the second time it is a hit.
+async function expectKept(server, path, options = {}) {
+  await ask(server.ports.http, { path })
+  await expect(server, path, { ...options, hit: true })
+}
+
+// The same URL again and again, out of the cache.
+function hits(title, path, options = {}) {
+  return {
+    title,
+    check: (server) => expectKept(server, path, options),
+    measure: (server, context) => wrkRound(server, context, { path, headers: options.headers }),
+  }
+}
+
+function wrkRound(server, context, options) {
+  const { connections, seconds } = context.settings
+  return context.metered(server, () => wrk({ port: server.ports.http, connections, seconds, ...options }, context))
+}
+
+const MIXED_KEYS = 1000
+
+export const SCENARIOS = {
+  'hit-1k': hits('hit, 1 KiB of JSON', '/hit/1k'),
+  'hit-64k': hits('hit, 64 KiB of JSON', '/hit/64k', { length: BODIES.large.length }),
+  'hit-304': hits('hit with If-None-Match, answered with 304', '/hit/304', { status: 304, length: 0, headers: { 'If-None-Match': '"bench"' } }),
+
+  zipf: {
+    title: 'hits among many keys, few of them popular (Zipf)',
+    prepare: async (server, context) => {
+      if (server.caches) await fill({ port: server.ports.http, prefix: '/zipf/', count: context.settings.keys }, context)
+    },
+    check: async (server, { settings }) => {
+      for (let sample = 0; sample < 20; sample++) {
+        await expect(server, `/zipf/${Math.floor((sample / 20) * settings.keys)}`, { hit: true })
+      }
+    },
+    measure: (server, context) => {
+      const file = zipfFile(context)
+      return wrkRound(server, context, { words: ['sequence', '/zipf/', file] })
+    },
+  },
+
+  pass: {
+    title: 'pass-through: dynamic, nothing kept',
+    check: async (server) => {
+      await expect(server, '/pass/1', { hit: false })
+      await expect(server, '/pass/1', { hit: false })
+    },
+    measure: (server, context) => wrkRound(server, context, { path: '/pass/1' }),
+  },
+
+  miss: {
+    title: 'miss: each URL for the first time, and kept',
+    check: async (server) => {
+      await expect(server, '/miss/check', { hit: false })
+      await expect(server, '/miss/check', { hit: true })
+    },
+    measure: (server, context, label) => wrkRound(server, context, { words: ['unique', `/miss/${label}-`] }),
+  },
+
+  mixed: {
+    title: `mixed: 95 % hits among ${MIXED_KEYS} keys, 5 % misses`,
+    prepare: async (server, context) => {
+      if (server.caches) await fill({ port: server.ports.http, prefix: '/mixed/', count: MIXED_KEYS }, context)
+    },
+    check: async (server) => {
+      await expect(server, '/mixed/0', { hit: true })
+      await expect(server, `/mixed/${MIXED_KEYS - 1}`, { hit: true })
+      await expect(server, '/mixed/check', { hit: false })
+    },
+    measure: (server, context, label) => wrkRound(server, context, { words: ['mixed', '/mixed/', MIXED_KEYS, `/mixed/${label}-`, 20] }),
+  },
+
+  storm: {
+    title: 'storm: 10,000 keys go stale together, the handler takes 500 ms; latency of answers before and during',
+    cannot: { floor: NO_CACHE },
+    rounds: 2,
+    warm: false,
+    check: async (server) => expectKept(server, '/storm/check'),
+    measure: storm,
+  },
+
+  stampede: {
+    title: 'stampede: a cold key asked for on 10,000 connections at once, the handler takes 1 s',
+    cannot: { floor: NO_CACHE },
+    warm: false,
+    check: async (server) => expectKept(server, '/stampede/check'),
+    measure: stampede,
+  },
+
+  upload: {
+    title: 'upload of 100 MiB, passed on as it comes',
+    cannot: { floor: 'it answers before it has read' },
+    warm: false,
+    check: async (server) => { await uploadOnce(server) },
+    measure: (server, context) => transfers(server, context, () => uploadOnce(server)),
+  },
+
+  download: {
+    title: 'download of 100 MiB, passed on as it comes',
+    warm: false,
+    check: async (server) => { await downloadOnce(server) },
+    measure: (server, context) => transfers(server, context, () => downloadOnce(server)),
+  },
+
+  idle: {
+    title: 'idle connections: memory for each, after one hit on it',
+    rounds: 1,
+    warm: false,
+    check: (server) => expectKept(server, '/hit/1k'),
+    measure: idle,
+  },
+
+  h2c: {
+    title: 'hit of 1 KiB over HTTP/2 without TLS',
+    check: async (server) => {
+      await ask(server.ports.http, { path: '/hit/1k' })
+      await expect(server, '/hit/1k', { hit: true, fetch: () => askHttp2(server.ports.h2c, '/hit/1k') })
+    },
+    measure: (server, context) => {
+      const { connections, streams, seconds } = context.settings
+      return context.metered(server, () => h2load({ port: server.ports.h2c, path: '/hit/1k', connections, streams, seconds, directory: context.directory }, context))
+    },
+  },
+
+  tls: {
+    title: 'HTTPS, HTTP/1.1 and HTTP/2',
+    cannot: {
+      floor: NO_PEER, nginx: NO_PEER, varnish: 'not supported: it leaves TLS to others', evergate: 'not supported: it does not speak TLS yet',
+    },
+  },
+}
+
+// The same file for all servers and rounds; written by the first who needs it.
+function zipfFile(context) {
+  const { keys } = context.settings
+  context.zipf ??= (() => {
+    const file = join(context.directory, 'zipf.txt')
+    writeFileSync(file, zipfSequence({ keys, exponent: 1, length: 500_000, seed: 1 }).join('\n'))
+    return file
+  })()
+  return context.zipf
+}
+
+// Visitors at a steady pace, far below what any of the servers can do: what they wait for is then the storm and not the queue
+// before a busy processor.
+const STORM = { keys: 10_000, connections: 32, pause: 5, calm: 3, during: 4, fill: 5, delay: 500 }
+
+async function storm(server, context, label) {
+  const prefix = `/storm/${label}-`
+  const visit = (seconds) => wrk({
+    port: server.ports.http, words: ['paced', prefix, STORM.keys, STORM.pause], connections: STORM.connections, seconds,
+  }, context)
+  const staleAt = Date.now() + (STORM.fill + STORM.calm) * 1000
+  await context.handlers.instruct(`delay=0&stale-at=${staleAt}`)
+  await fill({ port: server.ports.http, prefix, count: STORM.keys }, context)
+  const before = await visit(STORM.calm)
+  if (Date.now() > staleAt) throw new Error(`${server.name} took too long to fill, so keys went stale too early`)
+  // Lifetimes are whole seconds, so the last key goes stale a second after the first.
+  await pause(staleAt + 1100 - Date.now())
+  await context.handlers.instruct(`delay=${STORM.delay}`)
+  const during = await context.metered(server, () => visit(STORM.during))
+  const { storm: refreshes = 0 } = await context.handlers.instruct('delay=0')
+  return {
+    ...during, before_p50: before.p50, before_p99: before.p99, before_p999: before.p999, handler_requests: refreshes,
+    errors: before.errors + during.errors,
+  }
+}
+
+async function stampede(server, context, label) {
+  await context.handlers.instruct('delay=1000')
+  const sockets = await connectAll(server.ports.http, context.settings.crowd)
+  try {
+    const { failed, ...figures } = await context.metered(server, async () => {
+      const { answered, ...times } = await askTogether(sockets, `/stampede/${label}`)
+      return { requests: answered, ...times }
+    })
+    const { stampede: runs = 0 } = await context.handlers.instruct('delay=0')
+    return { ...figures, errors: failed, handler_requests: runs }
+  } finally {
+    closeAll(sockets)
+  }
+}
+
+async function uploadOnce(server) {
+  const answer = await transfer(server.ports.http, { path: '/upload', upload: TRANSFER })
+  if (answer.status !== 200 || answer.body !== String(TRANSFER)) {
+    throw new Error(`${server.name} answers an upload with ${answer.status}; of ${TRANSFER} bytes the handler got ${answer.body}`)
+  }
+}
+
+async function downloadOnce(server) {
+  const answer = await transfer(server.ports.http, { path: '/download' })
+  if (answer.status !== 200 || answer.length !== TRANSFER) {
+    throw new Error(`${server.name} answers a download with ${answer.status} and ${answer.length} bytes, not ${TRANSFER}`)
+  }
+}
+
+// One after the other until the clock of processor time is fine enough.
+async function transfers(server, context, once) {
+  return context.metered(server, async () => {
+    const begun = performance.now()
+    const elapsed = () => (performance.now() - begun) / 1000
+    let requests = 0
+    while (elapsed() < TRANSFER_SECONDS || requests < 2) {
+      await once()
+      requests++
+    }
+    return { requests, seconds: elapsed(), errors: 0 }
+  })
+}
+
+async function idle(server, context) {
+  const count = context.settings.crowd
+  await pause(200)
+  const before = memory(server.pid)
+  const sockets = await connectAll(server.ports.http, count)
+  try {
+    const { failed } = await askTogether(sockets, '/hit/1k')
+    await pause(1000)
+    return { connections: count, errors: failed, bytes_per_connection: (memory(server.pid) - before) / count, bytes_before: before }
+  } finally {
+    closeAll(sockets)
+  }
+}
+
+function askHttp2(port, path) {
+  return new Promise((resolve, reject) => {
+    const session = http2.connect(`http://127.0.0.1:${port}`)
+    session.once('error', reject)
+    const request = session.request({ ':path': path })
+    let headers
+    let length = 0
+    request.on('response', (fields) => { headers = fields })
+    request.on('data', (piece) => { length += piece.length })
+    request.on('error', reject)
+    request.on('end', () => {
+      session.close()
+      resolve({ status: headers[':status'], headers, length })
+    })
+  })
+}
