@@ -50,13 +50,13 @@ export function text(run) {
   return `${[heading(run), ...run.scenarios.map(table), NOTES].join('\n\n')}\n`
 }
 
-function heading({ commit, date, machine, versions, settings }) {
+function heading({ commit, date, machine, versions, settings, seconds }) {
   const lines = [
     `Evergate ${commit}, ${date}`,
     '',
     `machine    ${machine.processor}, ${machine.cores} cores, ${machine.memory} of memory, ${machine.virtual}`,
     `kernel     ${machine.kernel}`,
-    `load       ${machine.load} when it began`,
+    `load       ${machine.load} when it began${seconds ? `; the run took ${seconds} s` : ''}`,
     ...Object.entries(versions).map(([name, version]) => `${name.padEnd(10)} ${version}`),
     `settings   ${Object.entries(settings).map(([name, value]) => `${name} ${value}`).join(', ')}`,
   ]
@@ -67,7 +67,8 @@ const NOTES = `CPU/request is user and system time of all processes of the serve
 median over rounds, as every other figure; "rounds ±" is half the distance between the cheapest and the dearest round.
 The server has one core; load and handler share the other, so requests/s is bounded by the load too where CPU/request is small.
 The floor answers by itself, with the same bodies and without a cache or a handler: what is above it is the price of those.
-Latencies are those of a closed loop at full speed, except in storm, where visitors come at a steady pace.
+Latencies are those of a closed loop at full speed, except in storm, where visitors come at a steady pace; wrk adds the requests
+that a late answer kept from being sent (coordinated omission). In storm, CPU/request includes the refreshes.
 No server writes an access log. Varnish keeps its log in shared memory, as it always does.`
 
 function table({ name, title, servers }) {
