@@ -23,6 +23,18 @@ export function cpuTime(root) {
   return processTree(root).reduce((sum, pid) => sum + (readStat(pid)?.ticks ?? 0), 0) * TICK_US
 }
 
+// Time that a core was not idle since the machine started, in microseconds, whoever used it.
+export function busyTime(core) {
+  return parseBusy(readFileSync('/proc/stat', 'utf8'), core) * TICK_US
+}
+
+// Time of guests is already in that of users, so it is left out.
+export function parseBusy(text, core) {
+  const [, fields] = text.match(new RegExp(`^cpu${core} (.*)$`, 'm'))
+  const [user, nice, system, , , irq, softirq, steal] = fields.trim().split(/\s+/).map(Number)
+  return user + nice + system + irq + softirq + steal
+}
+
 // Memory that is there because of the processes: what they share is divided among those who share it.
 export function memory(root) {
   return processTree(root).reduce((sum, pid) => sum + proportionalSize(pid), 0)

@@ -33,14 +33,14 @@ function withRate(round) {
 const LATENCIES = [['p50', 'p50', time], ['p99', 'p99', time], ['p99.9', 'p999', time]]
 const RATIOS = [['CPU/nginx', 'cpu_to_nginx', times], ['CPU/floor', 'cpu_to_floor', times]]
 const CPU = ['CPU/request', 'cpu', time]
-const LAST = [['rounds ±', 'spread', percent], ['errors', 'errors', whole]]
+const LAST = [['rounds ±', 'spread', percent], ['others', 'others', percent], ['errors', 'errors', whole]]
 const USUAL = [CPU, ['requests/s', 'rate', whole], ...LATENCIES, ...RATIOS, ...LAST]
 const TRANSFERS = [['CPU/transfer', 'cpu', time], ['MiB/s', 'rate', (rate) => whole(rate * 100)], ...RATIOS, ...LAST]
 const COLUMNS = {
   storm: [CPU, ['p50 before', 'before_p50', time], ['p99 before', 'before_p99', time], ['p99.9 before', 'before_p999', time],
-    ['p50', 'p50', time], ['p99', 'p99', time], ['p99.9', 'p999', time], ['refreshes', 'handler_requests', whole], ['errors', 'errors', whole]],
+    ['p50', 'p50', time], ['p99', 'p99', time], ['p99.9', 'p999', time], ['refreshes', 'handler_requests', whole], ['others', 'others', percent], ['errors', 'errors', whole]],
   stampede: [CPU, ['handler got', 'handler_requests', whole], ['answered', 'requests', whole], ['p50', 'p50', time], ['p99', 'p99', time],
-    ['last', 'last', time], ['failed', 'errors', whole]],
+    ['last', 'last', time], ['others', 'others', percent], ['failed', 'errors', whole]],
   upload: TRANSFERS,
   download: TRANSFERS,
   idle: [['KiB/connection', 'bytes_per_connection', kib], ['MiB before', 'bytes_before', mib], ['connections', 'connections', whole], ['failed', 'errors', whole]],
@@ -65,6 +65,7 @@ function heading({ commit, date, machine, versions, settings, seconds }) {
 
 const NOTES = `CPU/request is user and system time of all processes of the server, divided by the requests that were answered. It is a
 median over rounds, as every other figure; "rounds ±" is half the distance between the cheapest and the dearest round.
+"others" is the share of the server's core that other programs took meanwhile; where it is much, nothing else in the row is worth much.
 The server has one core; load and handler share the other, so requests/s is bounded by the load too where CPU/request is small.
 The floor answers by itself, with the same bodies and without a cache or a handler: what is above it is the price of those.
 Latencies are those of a closed loop at full speed, except in storm, where visitors come at a steady pace; wrk adds the requests

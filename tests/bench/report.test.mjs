@@ -5,7 +5,7 @@ import { chart } from './chart.mjs'
 import { jsonBody } from './configurations.mjs'
 import { AnswerReader } from './crowd.mjs'
 import { readLatencies, readSummary } from './load.mjs'
-import { parseStat } from './measure.mjs'
+import { parseBusy, parseStat } from './measure.mjs'
 import { summarize, text, time } from './report.mjs'
 
 const MEASURED = [
@@ -45,7 +45,7 @@ test('a summary has medians, rates, and ratios to nginx and the floor', () => {
 test('without nginx there is no ratio to it', () => {
   const [pass] = summarize([{ ...MEASURED[0], servers: [MEASURED[0].servers.at(-1)] }])
   assert.equal(pass.servers[0].cpu_to_nginx, null)
-  assert.match(text(runOf([pass])), /evergate +30 us +150 +1\.5 ms +- +- +- +- +103 % +0/)
+  assert.match(text(runOf([pass])), /evergate +30 us +150 +1\.5 ms +- +- +- +- +103 % +- +0/)
 })
 
 test('what cannot be measured is a reason and not a figure', () => {
@@ -77,6 +77,12 @@ test('bodies are JSON of the length that was asked for', () => {
 test("processor time is found behind a program's name, whatever the name", () => {
   const stat = '7 (a) b (c) S 3 7 7 0 -1 4194560 1 2 3 4 50 60 70 80 20 0'
   assert.deepEqual(parseStat(stat), { parent: 3, ticks: 110 })
+})
+
+test('a core is busy with everything but idling and waiting', () => {
+  const stat = 'cpu  9 9 9 9 9 9 9 9 9 9\ncpu0 1 2 4 100 200 8 16 32 64 128\ncpu1 1 1 1 1 1 1 1 1 1 1\n'
+  assert.equal(parseBusy(stat, 0), 63)
+  assert.equal(parseBusy(stat, 1), 6)
 })
 
 test("h2load's summary and log are read", () => {

@@ -12,7 +12,7 @@ import { join, resolve } from 'node:path'
 import { parseArgs } from 'node:util'
 
 import { chart } from './chart.mjs'
-import { cpuTime } from './measure.mjs'
+import { busyTime, cpuTime } from './measure.mjs'
 import { summarize, text } from './report.mjs'
 import { SCENARIOS } from './scenarios.mjs'
 import { SERVERS, startHandlers, startServer } from './servers.mjs'
@@ -48,6 +48,7 @@ async function main() {
   const remove = () => rmSync(directory, { recursive: true, force: true })
   process.on('exit', remove)
   const run = describe(options)
+  if (os.loadavg()[0] > 1) say(`the machine is busy (load ${run.machine.load}), so figures will be off`)
   const context = { ...options, directory, metered, signal: abort.signal }
   let handlers
   try {
@@ -121,12 +122,19 @@ function interruption(signal) {
   return rejection
 }
 
-// Adds to what the work found how much processor time of the server each of its requests took.
+// Adds to what the work found how much processor time of the server each of its requests took, and which share of the server's
+// core others took meanwhile: that should be nothing.
 async function metered(server, work) {
-  const before = cpuTime(server.pid)
+  const begun = performance.now()
+  const before = { server: cpuTime(server.pid), core: busyTime(server.core) }
   const result = await work()
-  const used = cpuTime(server.pid) - before
-  return { ...result, cpu: result.requests ? used / result.requests : null }
+  const used = cpuTime(server.pid) - before.server
+  const others = busyTime(server.core) - before.core - used
+  return {
+    ...result,
+    cpu: result.requests ? used / result.requests : null,
+    others: Math.max(0, others) / ((performance.now() - begun) * 1000),
+  }
 }
 
 function readOptions() {

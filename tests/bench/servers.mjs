@@ -114,7 +114,7 @@ export async function startServer(name, { directory, core, handlers, evergate })
     await program.stop()
     throw error
   }
-  return { name, ...kind, ports, directory: place.directory, pid: program.pid, ended: program.ended, stop: program.stop }
+  return { name, ...kind, core, ports, directory: place.directory, pid: program.pid, ended: program.ended, stop: program.stop }
 }
 
 // Waits until the path is answered with 200.
