@@ -133,7 +133,9 @@ export function varnishArguments({ directory, ports, vcl }) {
     // One core; threads only so far as requests wait for the handler.
     '-p', 'thread_pools=1', '-p', 'thread_pool_min=100', '-p', 'thread_pool_max=1000',
     // As the others: idle connections for 75 s, a backlog for many visitors at once, and HTTP/2.
-    '-p', 'timeout_idle=75', '-p', 'listen_depth=4096', '-p', 'feature=+http2']
+    '-p', 'timeout_idle=75', '-p', 'listen_depth=4096', '-p', 'feature=+http2',
+    // Otherwise it hangs up on whoever comes when twenty wait for a thread, and some of a crowd get no answer.
+    '-p', 'thread_queue_limit=20000']
 }
 
 export function evergate({ ports, handlers }) {

@@ -79,7 +79,7 @@ export const SCENARIOS = {
   },
 
   pass: {
-    title: 'pass-through: dynamic, nothing kept',
+    title: 'dynamic, nothing kept',
     check: async (server) => {
       await expect(server, '/pass/1', { hit: false })
       await expect(server, '/pass/1', { hit: false })
@@ -88,7 +88,7 @@ export const SCENARIOS = {
   },
 
   miss: {
-    title: 'miss: each URL for the first time, and kept',
+    title: 'each URL for the first time, and kept',
     check: async (server) => {
       await expect(server, '/miss/check', { hit: false })
       await expect(server, '/miss/check', { hit: true })
@@ -97,7 +97,7 @@ export const SCENARIOS = {
   },
 
   mixed: {
-    title: `mixed: 95 % hits among ${MIXED_KEYS} keys, 5 % misses`,
+    title: `95 % hits among ${MIXED_KEYS} keys, 5 % misses`,
     prepare: async (server, context) => {
       if (server.caches) await fill({ port: server.ports.http, prefix: '/mixed/', count: MIXED_KEYS }, context)
     },
@@ -110,7 +110,7 @@ export const SCENARIOS = {
   },
 
   storm: {
-    title: 'storm: 10,000 keys go stale together, the handler takes 500 ms; latency of answers before and during',
+    title: '10,000 keys go stale together, the handler takes 500 ms; latency of answers before and during',
     cannot: { floor: NO_CACHE },
     rounds: 2,
     warm: false,
@@ -119,7 +119,7 @@ export const SCENARIOS = {
   },
 
   stampede: {
-    title: 'stampede: a cold key asked for on 10,000 connections at once, the handler takes 1 s',
+    title: 'a cold key asked for on 10,000 connections at once, the handler takes 1 s',
     cannot: { floor: NO_CACHE },
     warm: false,
     check: async (server) => expectKept(server, '/stampede/check'),
@@ -127,7 +127,7 @@ export const SCENARIOS = {
   },
 
   upload: {
-    title: 'upload of 100 MiB, passed on as it comes',
+    title: '100 MiB, passed on as they come',
     cannot: { floor: 'it answers before it has read' },
     warm: false,
     check: async (server) => { await uploadOnce(server) },
@@ -135,14 +135,14 @@ export const SCENARIOS = {
   },
 
   download: {
-    title: 'download of 100 MiB, passed on as it comes',
+    title: '100 MiB, passed on as they come',
     warm: false,
     check: async (server) => { await downloadOnce(server) },
     measure: (server, context) => transfers(server, context, () => downloadOnce(server)),
   },
 
   idle: {
-    title: 'idle connections: memory for each, after one hit on it',
+    title: 'memory for each idle connection, after one hit on it',
     rounds: 1,
     warm: false,
     check: (server) => expectKept(server, '/hit/1k'),
