@@ -132,8 +132,10 @@ impl Registry {
 
     /// Whether labels take so many bytes more than anybody is charged for than when all were charged anew the last time.
     pub(crate) fn is_overdrawn(&self, by: u64) -> bool {
-        let more = self.uncharged() - self.uncharged.load(Ordering::Relaxed).max(0);
-        more > i64::try_from(by).unwrap_or(i64::MAX)
+        let now = self.uncharged().max(0);
+        // What it was then and is no more is no allowance for later.
+        let then = self.uncharged.fetch_min(now, Ordering::Relaxed).clamp(0, now);
+        now - then > i64::try_from(by).unwrap_or(i64::MAX)
     }
 
     /// All were charged anew: what is left are labels of what is being fetched.

@@ -29,7 +29,8 @@ const LOOK_AGAIN: Duration = Duration::from_secs(1);
 pub struct LabelFigures {
     /// Labels that anything carries: upstreams, paths, tags and groups.
     pub labels: u64,
-    /// Bytes they take. What is stored is charged for them, so they are within the capacity.
+    /// Bytes they take. What is stored is charged for them, so they are within the capacity, but for a sixteenth of it and what is
+    /// being fetched.
     pub bytes: u64,
     /// Tags that were left out, because a response had too many or too long ones.
     pub cut: u64,

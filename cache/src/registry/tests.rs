@@ -17,6 +17,30 @@ fn names(registry: &Registry) -> Vec<Vec<u8>> {
     names
 }
 
+/// What is held by fetches alone is charged to nobody; once that is known it is no reason to charge anew, and once it is gone it is
+/// no allowance.
+#[test]
+fn promise_6_what_nobody_is_charged_for_is_measured_from_what_is_left() {
+    let registry = Registry::new();
+    let hold = |prefix: &str| -> Vec<_> {
+        (0..100).map(|label| registry.hold(format!("{prefix}{label}").as_bytes())).collect()
+    };
+    let (_, one) = {
+        let _held = hold("a");
+        registry.figures()
+    };
+    let by = one / 2;
+    assert!(!registry.is_overdrawn(by), "nothing is held");
+    let fetched = hold("a");
+    assert!(registry.is_overdrawn(by));
+    registry.is_settled();
+    assert!(!registry.is_overdrawn(by));
+    drop(fetched);
+    assert!(!registry.is_overdrawn(by));
+    let _others = hold("b");
+    assert!(registry.is_overdrawn(by), "as much as before, of something else");
+}
+
 /// For how many labels there is room.
 fn room(registry: &Registry) -> usize {
     registry.shards.iter().map(|shard| shard.lock().unwrap_or_else(PoisonError::into_inner).capacity()).sum()

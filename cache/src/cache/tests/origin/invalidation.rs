@@ -59,10 +59,11 @@ fn promise_4_an_invalidation_beats_a_fill_that_began_before() {
     ]);
 }
 
+const IN_BOTH: Line = ("cache-groups", "\"y\", \"x\"");
+
 /// RFC 9875: what is of a group is forgotten together.
 #[test]
 fn promise_4_groups_are_forgotten_together() {
-    const IN_BOTH: Line = ("cache-groups", "\"y\", \"x\"");
     play(&[
         (0, Ask(PAGE, PLAIN, "miss uri")),
         (0, Answer(200, &[MINUTE, TAGGED, IN_X], "one")),
@@ -86,7 +87,11 @@ fn promise_4_groups_are_forgotten_together() {
         (3, Fail(FailureKind::Unreachable)),
         (3, Ask(PAGE, PLAIN, "miss invalidated")),
     ]);
-    // What a fill that began before brings is not kept, and nor is a confirmation.
+}
+
+/// What a fill that began before brings is not kept, and nor is a confirmation; and who comes afterwards does not wait for it.
+#[test]
+fn promise_4_a_group_is_forgotten_while_it_is_fetched() {
     play(&[
         (0, Ask(PAGE, PLAIN, "miss uri")),
         (0, ForgetGroups("\"x\"")),
@@ -121,7 +126,11 @@ fn promise_4_groups_are_forgotten_together() {
         (3, Told(&["streams two.", "streams two.", "streams two."])),
         (3, Ask(PAGE, PLAIN, "hit two ttl=60")),
     ]);
-    // A page that is made invalid takes those with it that share a group (section 2.2.1).
+}
+
+/// A page that is made invalid takes those with it that share a group (RFC 9875 section 2.2.1).
+#[test]
+fn promise_4_an_unsafe_request_takes_groups_with_it() {
     play(&[
         (0, Ask(PAGE, PLAIN, "miss uri")),
         (0, Answer(200, &[MINUTE, IN_X], "one")),
