@@ -6,7 +6,7 @@ use std::net::{SocketAddr, TcpListener};
 use std::path::Path;
 use std::process::{Command, Stdio};
 
-use evergate_tests::{Gateway, Origin, Output, Reply, evergate, get, program::binary};
+use evergate_tests::{Gateway, Origin, Output, Reply, complaint, evergate, get, program::binary};
 use tempfile::TempDir;
 
 /// Every kind of mistake, and what is said about it.
@@ -53,13 +53,6 @@ fn with_environment(arguments: &[&str], directory: &Path, variables: &[(&str, &s
     let output = command.output().expect("the gateway can be started");
     let text = |bytes| String::from_utf8(bytes).expect("what it prints is text");
     Output { code: output.status.code().unwrap_or(-1), stdout: text(output.stdout), stderr: text(output.stderr) }
-}
-
-/// What a failed command prints: nothing but its complaint, and no backtrace.
-fn complaint(output: &Output, code: i32) -> &str {
-    assert_eq!((output.code, output.stdout.as_str()), (code, ""), "stderr:\n{}", output.stderr);
-    assert!(!output.stderr.contains("panicked"), "{}", output.stderr);
-    &output.stderr
 }
 
 #[test]

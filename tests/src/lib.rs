@@ -58,6 +58,6 @@ pub use http2::Http2Client;
 pub use journal::{Ending, Seen};
 pub use origin::Origin;
 pub use poll::{BOUND, until, within};
-pub use program::{Output, evergate};
+pub use program::{Output, complaint, evergate, printed};
 pub use reply::Reply;
 pub use response::Response;

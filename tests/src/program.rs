@@ -51,6 +51,25 @@ pub fn evergate(args: &[&str], directory: impl AsRef<Path>) -> Output {
     }
 }
 
+/// What a command prints that succeeds.
+///
+/// # Panics
+/// When it did not succeed, or complained.
+pub fn printed(output: &Output) -> &str {
+    assert_eq!((output.code, output.stderr.as_str()), (0, ""), "{}", output.stdout);
+    &output.stdout
+}
+
+/// What a command complains of that ends with this code.
+///
+/// # Panics
+/// When it ended with another, printed anything, or panicked.
+pub fn complaint(output: &Output, code: i32) -> &str {
+    assert_eq!((output.code, output.stdout.as_str()), (code, ""), "{}", output.stderr);
+    assert!(!output.stderr.contains("panicked"), "{}", output.stderr);
+    &output.stderr
+}
+
 /// The binary under test: what `EVERGATE_BIN` names (from the current directory, if it is relative), otherwise the newest
 /// of `target/release/evergate` and `target/debug/evergate` in the workspace.
 ///

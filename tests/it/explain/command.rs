@@ -5,7 +5,7 @@ use std::net::{SocketAddr, TcpListener};
 use std::path::Path;
 use std::process::{Command, Stdio};
 
-use evergate_tests::{Gateway, Origin, Output, Reply, evergate, get, program::binary, until};
+use evergate_tests::{Gateway, Origin, Output, Reply, complaint, evergate, get, printed, program::binary, until};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
@@ -23,19 +23,6 @@ fn directory(text: &str) -> TempDir {
 /// Runs `evergate explain` where `config.yaml` is this text.
 fn on(text: &str, arguments: &[&str]) -> Output {
     evergate(&[&["explain"], arguments].concat(), directory(text).path())
-}
-
-/// What a command prints that succeeds.
-fn printed(output: &Output) -> &str {
-    assert_eq!((output.code, output.stderr.as_str()), (0, ""), "{}", output.stdout);
-    &output.stdout
-}
-
-/// What a command complains of that ends with this code.
-fn complaint(output: &Output, code: i32) -> &str {
-    assert_eq!((output.code, output.stdout.as_str()), (code, ""), "{}", output.stderr);
-    assert!(!output.stderr.contains("panicked"), "{}", output.stderr);
-    &output.stderr
 }
 
 /// The configuration of a gateway, with the admin address that it got.

@@ -3,7 +3,7 @@
 use std::fs;
 use std::net::TcpListener;
 
-use evergate_tests::{Gateway, Origin, Output, Reply, evergate};
+use evergate_tests::{Gateway, Origin, Output, Reply, complaint, evergate, printed};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
@@ -23,19 +23,6 @@ fn on(config: &str, arguments: &[&str]) -> Output {
 fn tell(gateway: &Gateway, arguments: &[&str]) -> Output {
     let admin = gateway.admin().to_string();
     on("", &[arguments, &["--admin", &admin]].concat())
-}
-
-/// What a command prints that succeeds.
-fn printed(output: &Output) -> &str {
-    assert_eq!((output.code, output.stderr.as_str()), (0, ""), "{}", output.stdout);
-    &output.stdout
-}
-
-/// What a command complains of that ends with this code.
-fn complaint(output: &Output, code: i32) -> &str {
-    assert_eq!((output.code, output.stdout.as_str()), (code, ""), "{}", output.stderr);
-    assert!(!output.stderr.contains("panicked"), "{}", output.stderr);
-    &output.stderr
 }
 
 #[tokio::test]
