@@ -83,6 +83,9 @@ pub struct Config {
     pub log: Log,
     /// How many threads serve requests: `auto` (default: one for each available core) or 1 to 1024.
     pub threads: NonZeroUsize,
+    /// Whether requests that can be answered at once are answered the shorter way: without waiting, several that came together in one
+    /// piece. `false` is for finding faults; the answers are the same. Default: true.
+    pub fast_path: bool,
     /// Where this gateway runs, for routes that prefer servers at `home`. Default: none.
     pub region: Option<String>,
     /// The host names of the sites, in lower case and without a port. Empty (default): one site,
@@ -296,6 +299,7 @@ impl Config {
             listen,
             log: Log::read(&log, report),
             threads: section.read("threads", report, threads).unwrap_or_else(available_threads),
+            fast_path: section.read("fast_path", report, quantity::flag).unwrap_or(true),
             region: section.read("region", report, segment::label),
             hosts: section.get("hosts").and_then(|node| node.read_list(HOSTS, report, host)).unwrap_or_default(),
             trailing_slash: section.read("trailing_slash", report, |node| choice(node, &slashes)).unwrap_or_default(),
@@ -414,6 +418,7 @@ const KEYS: &[&str] = &[
     "admin",
     "log",
     "threads",
+    "fast_path",
     "region",
     "hosts",
     "trailing_slash",

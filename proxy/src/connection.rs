@@ -6,14 +6,15 @@ pub mod framing;
 pub mod head;
 pub mod http1;
 pub mod http2;
+pub mod reader;
 pub mod transport;
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use bytes::BytesMut;
-use evergate_cache::Scheme;
+use bytes::{Buf, BytesMut};
+use evergate_cache::Moment;
 use http::StatusCode;
 use pingora::apps::ServerApp;
 use pingora::protocols::Stream;
@@ -26,13 +27,14 @@ use crate::observe::{observe, observe_refusal};
 use crate::outcome::{Answered, Outcome};
 use crate::pass::{PassThrough, pass};
 use crate::passage::Passage;
-use crate::request::{BodyPresence, HOST_FIELD, Protocol, Request};
+use crate::request::{HOST_FIELD, Request};
 use crate::respond::{Amended, Notice};
-use crate::serve::{Served, serve};
+use crate::serve::{Record, Served, serve, serve_at_once};
 use framing::Message;
-use head::{BodyFraming, RequestHead};
-use http1::{Http1Responder, Scratch};
+use head::{BodyFraming, Refusal};
+use http1::{Http1Responder, Queued, Scratch};
 use http2::Http2;
+use reader::Reader;
 use transport::{Next, Transport};
 
 /// How long a connection may be idle between requests.
@@ -59,11 +61,12 @@ impl Connections {
     /// Serves a connection until it ends. One that is idle when `shutdown` turns true ends then.
     pub async fn serve(&self, mut transport: Box<Transport>, mut shutdown: ShutdownWatch) {
         let mut scratch = Scratch::default();
+        let mut reader = Reader::new(transport.peer().map(|address| address.ip()));
         let mut first = true;
         loop {
             let next = tokio::select! {
                 biased;
-                next = transport.next_head(IDLE, HEAD, self.h2c && first) => next,
+                next = transport.next_head(IDLE, HEAD, self.h2c && first, &reader) => next,
                 _ = shutdown.wait_for(|shutting_down| *shutting_down) => return,
             };
             first = false;
@@ -74,20 +77,16 @@ impl Connections {
                     return;
                 }
                 Next::Closed => return,
-                Next::Refused(refusal) => {
-                    return self.refuse(&mut transport, refusal.status(), &refusal.to_string()).await;
-                }
+                Next::Refused(refusal) => return self.refuse(&mut transport, &mut scratch, refusal).await,
                 Next::TimedOut => {
-                    return self
-                        .refuse(&mut transport, StatusCode::REQUEST_TIMEOUT, "the head did not end in time")
-                        .await;
+                    let late = (StatusCode::REQUEST_TIMEOUT, "the head did not end in time");
+                    return self.refuse_with(&mut transport, &mut scratch, late).await;
                 }
             };
-            let head = match head::parse(&transport.inbox()[..length]) {
-                Ok(head) => head,
-                Err(refusal) => return self.refuse(&mut transport, refusal.status(), &refusal.to_string()).await,
-            };
-            match self.exchange(transport, &mut scratch, head, length, &shutdown).await {
+            if let Err(refusal) = reader.read(&transport.inbox()[..length]) {
+                return self.refuse(&mut transport, &mut scratch, refusal).await;
+            }
+            match self.exchange(transport, &mut scratch, &mut reader, length, &shutdown).await {
                 Some(returned) => transport = returned,
                 None => return,
             }
@@ -99,43 +98,70 @@ impl Connections {
         &self,
         mut transport: Box<Transport>,
         scratch: &mut Scratch,
-        head: RequestHead,
+        reader: &mut Reader,
         length: usize,
         shutdown: &ShutdownWatch,
     ) -> Option<Box<Transport>> {
         let begun = self.gateway.clock.now();
-        let framing = head.framing;
+        let framing = reader.framing();
         // A request that is answered here leaves its body unread, so the connection ends with the answer.
-        let keep_alive = head.keep_alive && framing == BodyFraming::None && !*shutdown.borrow();
-        let request = request(head, &transport);
-        let (passage, message) = {
-            // What was read of the request stays in the inbox until it is known who reads it.
-            let behind = transport.inbox().split_off(length);
-            let own = std::mem::replace(transport.inbox(), behind);
-            let mut responder = Http1Responder::new(&mut transport, scratch, &request, keep_alive);
-            match serve(&self.gateway, &request, &mut responder).await {
-                Served::Done(record) => {
-                    let keeps_alive = responder.keeps_alive();
-                    observe(&self.gateway, &request, &record, responder.sent(), begun);
-                    if keeps_alive && record.status.is_some() {
-                        return Some(transport);
-                    }
-                    transport.finish_writing().await;
-                    if framing != BodyFraming::None || !transport.inbox().is_empty() {
-                        transport.linger().await;
-                    }
-                    return None;
-                }
-                Served::Pass(passage) => {
-                    let head = respell(&own, &passage.target, &request);
-                    let message = Message::new(head.len(), framing);
-                    let behind = std::mem::replace(transport.inbox(), head);
-                    transport.inbox().unsplit(behind);
-                    (passage, message)
-                }
+        let keep_alive = reader.request().keep_alive && framing == BodyFraming::None && !*shutdown.borrow();
+        let mut decided = None;
+        if self.gateway.fast_path {
+            let mut queued = Queued::new(scratch, reader.request(), keep_alive);
+            decided = serve_at_once(&self.gateway, reader.request(), begun, &mut queued);
+            if let Some(Served::Done(record)) = decided {
+                let (goes_on, sent) = (queued.keeps_alive(), queued.sent());
+                transport.inbox().advance(length);
+                return self.answered(transport, scratch, reader, (record, sent, begun), goes_on).await;
             }
+            // What waits to be written does not wait for a handler too. Who is not there to take it is found out by the answer.
+            let _ = scratch.write(&mut transport).await;
+        }
+        // What was read of the request stays in the inbox until it is known who reads it.
+        let behind = transport.inbox().split_off(length);
+        let own = std::mem::replace(transport.inbox(), behind);
+        let mut responder = Http1Responder::new(&mut transport, scratch, reader.request(), keep_alive);
+        let served = match decided {
+            Some(served) => served,
+            None => serve(&self.gateway, reader.request(), begun, &mut responder).await,
         };
-        self.hand_over(transport, message, *passage, request, shutdown).await
+        match served {
+            Served::Done(record) => {
+                let goes_on = responder.keeps_alive() && record.status.is_some();
+                observe(&self.gateway, reader.request(), &record, responder.sent(), begun);
+                after(transport, goes_on, framing).await
+            }
+            Served::Pass(passage) => {
+                let request = reader.take();
+                let head = respell(&own, &passage.target, &request);
+                let message = Message::new(head.len(), framing);
+                let behind = std::mem::replace(transport.inbox(), head);
+                transport.inbox().unsplit(behind);
+                self.hand_over(transport, message, *passage, request, shutdown).await
+            }
+        }
+    }
+
+    /// Writes an answer that is waiting in `scratch`, unless the next request is there already: then it goes out with the next
+    /// answer, and counts as sent with what it takes.
+    async fn answered(
+        &self,
+        mut transport: Box<Transport>,
+        scratch: &mut Scratch,
+        reader: &Reader,
+        (mut record, sent, begun): (Record, u64, Moment),
+        goes_on: bool,
+    ) -> Option<Box<Transport>> {
+        let next_is_there =
+            |transport: &mut Transport| matches!(transport.next_in_inbox(false, reader), Some(Next::Head(_)));
+        let waits = goes_on && scratch.takes_more() && next_is_there(&mut transport);
+        if !waits && scratch.write(&mut transport).await.is_err() {
+            record.status = None;
+        }
+        observe(&self.gateway, reader.request(), &record, sent, begun);
+        let goes_on = goes_on && record.status.is_some();
+        after(transport, goes_on, reader.framing()).await
     }
 
     /// Lends the connection to the pass-through for one message.
@@ -156,20 +182,42 @@ impl Connections {
     }
 
     /// Answers what is no request, and closes: where the next one begins cannot be told.
-    async fn refuse(&self, transport: &mut Transport, status: StatusCode, explanation: &str) {
+    async fn refuse(&self, transport: &mut Transport, scratch: &mut Scratch, refusal: Refusal) {
+        self.refuse_with(transport, scratch, (refusal.status(), &refusal.to_string())).await;
+    }
+
+    async fn refuse_with(
+        &self,
+        transport: &mut Transport,
+        scratch: &mut Scratch,
+        (status, explanation): (StatusCode, &str),
+    ) {
         let now = self.gateway.clock.now();
-        let request = unreadable(transport);
+        // What stands in the log for a request that could not be read.
+        let unreadable = Reader::new(transport.peer().map(|address| address.ip()));
         let notice = Notice::new(status, explanation, now.wall);
         let outcome = Outcome::Answered(Answered::Refused);
-        let mut scratch = Scratch::default();
-        let mut responder = Http1Responder::new(transport, &mut scratch, &request, false);
+        let mut responder = Http1Responder::new(transport, scratch, unreadable.request(), false);
         let snapshot = self.gateway.snapshot.load_full();
         let sent = notice.send(&mut Amended::new(&mut responder, snapshot.rules.everywhere()), &outcome).await;
-        let bytes = responder.sent();
-        observe_refusal(&self.gateway, &request, sent.ok().map(|()| status), explanation, bytes, now);
+        let (bytes, status) = (responder.sent(), sent.ok().map(|()| status));
+        observe_refusal(&self.gateway, unreadable.request(), status, explanation, bytes, now);
         transport.finish_writing().await;
         transport.linger().await;
     }
+}
+
+/// What becomes of a connection whose request was answered from here: it goes on with the next one, or ends. What was not read of
+/// a visitor who is still sending is read then.
+async fn after(mut transport: Box<Transport>, goes_on: bool, framing: BodyFraming) -> Option<Box<Transport>> {
+    if goes_on {
+        return Some(transport);
+    }
+    transport.finish_writing().await;
+    if framing != BodyFraming::None || !transport.inbox().is_empty() {
+        transport.linger().await;
+    }
+    None
 }
 
 /// Every connection begins here, as the framework's applications do. It is a [`Transport`] from the start: the only kind of
@@ -182,23 +230,6 @@ impl ServerApp for Connections {
             self.serve(transport, shutdown.clone()).await;
         }
         None
-    }
-}
-
-fn request(head: RequestHead, transport: &Transport) -> Request {
-    Request {
-        method: head.method,
-        target: head.target,
-        authority: head.authority,
-        headers: head.headers,
-        body: match head.framing {
-            BodyFraming::None => BodyPresence::None,
-            BodyFraming::Length(_) | BodyFraming::Chunked => BodyPresence::Some,
-        },
-        keep_alive: head.keep_alive,
-        peer: transport.peer().map(|address| address.ip()),
-        scheme: Scheme::Http,
-        protocol: head.protocol,
     }
 }
 
@@ -218,19 +249,4 @@ fn respell(head: &[u8], target: &str, request: &Request) -> BytesMut {
     }
     respelled.extend_from_slice(fields);
     respelled
-}
-
-/// What stands in the log for a request that could not be read.
-fn unreadable(transport: &Transport) -> Request {
-    Request {
-        method: http::Method::GET,
-        target: String::from("-"),
-        authority: None,
-        headers: http::HeaderMap::new(),
-        body: BodyPresence::None,
-        keep_alive: false,
-        peer: transport.peer().map(|address| address.ip()),
-        scheme: Scheme::Http,
-        protocol: Protocol::Http11,
-    }
 }

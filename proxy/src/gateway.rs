@@ -11,7 +11,7 @@ use tokio::sync::Semaphore;
 
 use crate::access_log::AccessLog;
 use crate::clock::Clock;
-use crate::config::CacheSettings;
+use crate::config::Config;
 use crate::downstream::Downstream;
 use crate::failure::Failure;
 use crate::metrics::Metrics;
@@ -30,6 +30,8 @@ pub struct Gateway {
     pub metrics: Metrics,
     /// Which requests get a line in the log.
     pub access_log: AccessLog,
+    /// Whether what can be answered at once takes the shorter way.
+    pub fast_path: bool,
     /// Connections to handlers, for fetches.
     pub connector: Connector,
     /// Caches in front, which hear of what is invalidated.
@@ -44,19 +46,19 @@ impl Gateway {
     /// A gateway with an empty cache.
     pub fn new(
         snapshot: Snapshot,
-        cache: &CacheSettings,
+        config: &Config,
         clock: Clock,
         metrics: Metrics,
-        access_log: AccessLog,
         framework: &ServerConf,
         downstream: Downstream,
     ) -> Arc<Gateway> {
         Arc::new(Gateway {
             snapshot: ArcSwap::from_pointee(snapshot),
-            cache: Cache::new(cache.capacity, cache.max_body),
+            cache: Cache::new(config.cache.capacity, config.cache.max_body),
+            fast_path: config.fast_path,
             clock,
             metrics,
-            access_log,
+            access_log: AccessLog::new(config.log.access),
             connector: Connector::new(Some(ConnectorOptions::from_server_conf(framework))),
             downstream,
             // A core that codes is a core that does not serve: at most half of them do.

@@ -10,12 +10,14 @@ mod stored;
 mod streaming;
 
 use std::borrow::Cow;
+use std::future::Future;
 use std::sync::Arc;
 
 use evergate_cache::{
     Asked, Awaited, DeclineReason, FailureKind, Fill, Glance, Lookup, Missing, Moment, Policy, ResponseHead,
     StaleReason, Variant, Waiter,
 };
+use futures::FutureExt;
 use http::header::{CACHE_CONTROL, RANGE, RETRY_AFTER};
 use http::{HeaderValue, Method, StatusCode};
 
@@ -27,6 +29,7 @@ use crate::outcome::{Answered, Fetched, Outcome, PassReason, ServedStale};
 use crate::passage::Passage;
 use crate::request::Request;
 use crate::respond::{Added, Amended, Head, Lines, Notice, Responder, ToldNow};
+use crate::rules::Ruled;
 use crate::ruling::Ruling;
 use crate::snapshot::{Addressee, Route, Snapshot};
 use crate::target::{Target, TargetError};
@@ -55,64 +58,124 @@ pub struct Record {
 }
 
 /// Serves `request`. A visitor who leaves ends it; what was begun for others goes on.
-pub async fn serve<R: Responder>(gateway: &Arc<Gateway>, request: &Request, responder: &mut R) -> Served {
-    let now = gateway.clock.now();
-    let snapshot = gateway.snapshot.load_full();
+pub async fn serve<R: Responder>(gateway: &Arc<Gateway>, request: &Request, now: Moment, responder: &mut R) -> Served {
+    judge::<R, Whole>(gateway, request, now, responder).await
+}
+
+/// The shorter way: serves `request` if nothing has to be waited for, neither a handler nor a fetch; none where [`serve`] is to
+/// do it. Nothing was begun or sent then. The answer is the same on both ways; `responder` takes it without waiting.
+pub fn serve_at_once<R: Responder>(
+    gateway: &Arc<Gateway>,
+    request: &Request,
+    now: Moment,
+    responder: &mut R,
+) -> Option<Served> {
+    // Ranges may come as several pieces, and what is no GET is rarely answered from what is stored.
+    let short = request.method == Method::GET && !request.headers.contains_key(RANGE);
+    short.then(|| judge::<R, Shorter>(gateway, request, now, responder).now_or_never()).flatten().flatten()
+}
+
+/// How far one goes for a request that the cache may answer.
+trait Way {
+    /// What it comes to.
+    type End: From<Served> + Send;
+
+    /// Answers it.
+    fn answer<R: Responder>(serving: &Serving<'_>, responder: &mut R) -> impl Future<Output = Self::End> + Send;
+
+    /// What it came to, with the changes that the rules want of what passes.
+    fn ruled(end: Self::End, ruled: Ruled) -> Self::End;
+}
+
+/// As far as it takes.
+struct Whole;
+
+impl Way for Whole {
+    type End = Served;
+
+    async fn answer<R: Responder>(serving: &Serving<'_>, responder: &mut R) -> Served {
+        if serving.wants_no_fetch() { serving.glance(responder).await } else { serving.look_up(responder).await }
+    }
+
+    fn ruled(end: Served, ruled: Ruled) -> Served {
+        end.ruled(ruled)
+    }
+}
+
+/// As far as nobody has to be waited for.
+struct Shorter;
+
+impl Way for Shorter {
+    type End = Option<Served>;
+
+    async fn answer<R: Responder>(serving: &Serving<'_>, responder: &mut R) -> Option<Served> {
+        serving.fresh(responder).await
+    }
+
+    fn ruled(end: Option<Served>, ruled: Ruled) -> Option<Served> {
+        end.map(|served| served.ruled(ruled))
+    }
+}
+
+/// Lets the rules judge a request, and serves it.
+async fn judge<R: Responder, W: Way>(
+    gateway: &Arc<Gateway>,
+    request: &Request,
+    now: Moment,
+    responder: &mut R,
+) -> W::End {
+    let snapshot = gateway.snapshot.load();
     if request.method == Method::CONNECT {
         let ruling = Ruling::unjudged(request, &snapshot, now.wall);
         let mut responder = Amended::new(responder, &ruling.changes.response);
-        return answer(&tunnel_refused(now.wall), Answered::Refused, &mut responder).await;
+        return answer(&tunnel_refused(now.wall), Answered::Refused, &mut responder).await.into();
     }
     let target = match Target::parse(&request.target) {
         Ok(target) => target,
         Err(error) => {
             let ruling = Ruling::unjudged(request, &snapshot, now.wall);
-            return refuse(error, now, &mut Amended::new(responder, &ruling.changes.response)).await;
+            return refuse(error, now, &mut Amended::new(responder, &ruling.changes.response)).await.into();
         }
     };
     if let Some(allowed) = asked_to_purge(request, &snapshot) {
         let ruling = Ruling::unjudged(request, &snapshot, now.wall);
         let (notice, what) = purge::purge(gateway, allowed, (request, &target), now);
-        return answer(&notice, what, &mut Amended::new(responder, &ruling.changes.response)).await;
+        return answer(&notice, what, &mut Amended::new(responder, &ruling.changes.response)).await.into();
     }
     let mut ruling = Ruling::of(request, &target, &snapshot, now.wall);
     let rewritten = ruling.target.take();
     let rewritten = match rewritten.as_deref().map(Target::parse).transpose() {
         Ok(rewritten) => rewritten,
-        Err(error) => return refuse(error, now, &mut Amended::new(responder, &ruling.changes.response)).await,
+        Err(error) => return refuse(error, now, &mut Amended::new(responder, &ruling.changes.response)).await.into(),
     };
     let reached = rewritten.as_ref().unwrap_or(&target);
     let addressee = snapshot.addressee(reached.matched_path(), ruling.upstream);
     ruling.cross((request, &target), addressee.route().map(AsRef::as_ref), &snapshot, now.wall);
     let mut responder = Amended::new(responder, &ruling.changes.response);
     if let Some((notice, what)) = &ruling.end {
-        return answer(notice, *what, &mut responder).await;
+        return answer(notice, *what, &mut responder).await.into();
     }
-    match route(gateway, &snapshot, (&ruling.request, reached, addressee), now, &mut responder).await {
-        Served::Pass(mut passage) => {
-            passage.ruled = ruling.changes;
-            Served::Pass(passage)
-        }
-        Served::Done(record) => Served::Done(record),
-    }
+    let asked = (&*ruling.request, reached, addressee);
+    let end = route::<_, W>(gateway, &snapshot, asked, now, &mut responder).await;
+    W::ruled(end, ruling.changes)
 }
 
 /// Serves a request that no rule has ended.
-async fn route<R: Responder>(
+async fn route<R: Responder, W: Way>(
     gateway: &Arc<Gateway>,
     snapshot: &Arc<Snapshot>,
     (request, target, addressee): (&Request, &Target<'_>, Addressee<'_>),
     now: Moment,
     responder: &mut R,
-) -> Served {
+) -> W::End {
     match admit(request, target, addressee, snapshot, now.wall) {
-        Admission::Answer(notice, what) => answer(&notice, what, responder).await,
-        Admission::Pass(passage) => Served::Pass(passage),
+        Admission::Answer(notice, what) => answer(&notice, what, responder).await.into(),
+        Admission::Pass(passage) => Served::Pass(passage).into(),
         Admission::Cached(selected) => {
             let mut key = Vec::with_capacity(256);
             selected.key(request.scheme, snapshot).write(&mut key);
-            let serving = Serving { gateway, request, target, snapshot, selected, key };
-            if serving.wants_no_fetch() { serving.glance(responder).await } else { serving.look_up(responder).await }
+            let serving = Serving { gateway, request, target, snapshot, selected, key, now };
+            W::answer(&serving, responder).await
         }
     }
 }
@@ -140,6 +203,8 @@ struct Serving<'a> {
     snapshot: &'a Arc<Snapshot>,
     selected: Box<Selected<'a>>,
     key: Vec<u8>,
+    /// When it was asked.
+    now: Moment,
 }
 
 /// A result that is shared by everyone who waits for one fill.
@@ -194,9 +259,21 @@ impl Serving<'_> {
         self.selected.demands.only_if_cached || by_origin && special
     }
 
+    /// Answers with what is stored and fresh; none where there is nothing, or where more is to be done.
+    async fn fresh<R: Responder>(&self, responder: &mut R) -> Option<Served> {
+        let Glance { response, staleness } = self.gateway.cache.glance(&self.asked(), self.now).ok()?;
+        let ttl = staleness.ok()?;
+        response.count_hit();
+        let outcome = match self.wants_no_fetch() {
+            false if response.first_use() => Outcome::Prerendered { ttl },
+            false | true => Outcome::Hit { ttl },
+        };
+        Some(self.stored(&response, outcome, self.now, responder).await)
+    }
+
     /// Answers from what is stored, or not at all.
     async fn glance<R: Responder>(&self, responder: &mut R) -> Served {
-        let now = self.gateway.clock.now();
+        let now = self.now;
         let only_if_cached = self.selected.demands.only_if_cached;
         let missing = match self.gateway.cache.glance(&self.asked(), now) {
             Ok(Glance { staleness: Err((_, StaleReason::Revalidating | StaleReason::Invalidated)), .. })
@@ -234,7 +311,8 @@ impl Serving<'_> {
     async fn look_up<R: Responder>(&self, responder: &mut R) -> Served {
         let mut looks = 1;
         loop {
-            let now = self.gateway.clock.now();
+            // After a wait it is later.
+            let now = if looks == 1 { self.now } else { self.gateway.clock.now() };
             let waited = match self.gateway.cache.lookup(&self.asked(), now) {
                 Lookup::Hit { response, ttl } => {
                     response.count_hit();
@@ -425,6 +503,16 @@ impl Serving<'_> {
 
     fn done(&self, outcome: Outcome, status: Option<StatusCode>) -> Served {
         Served::Done(Record { route: Some(Arc::clone(self.selected.route)), outcome, status })
+    }
+}
+
+impl Served {
+    /// The same, with the changes that the rules want of what passes.
+    fn ruled(mut self, ruled: Ruled) -> Served {
+        if let Served::Pass(passage) = &mut self {
+            passage.ruled = ruled;
+        }
+        self
     }
 }
 

@@ -16,7 +16,6 @@ use tokio::task::JoinSet;
 use tokio::time::timeout;
 use tracing::{error, info, warn};
 
-use crate::access_log::AccessLog;
 use crate::admin::Admin;
 use crate::clock::{Clock, wall};
 use crate::config::{Builtin, Config, Listen, Origin};
@@ -188,8 +187,7 @@ pub(crate) fn gateway(
     let names: Vec<&str> = config.downstream_purge.iter().map(|entry| entry.name.as_str()).collect();
     let metrics = Metrics::new(&routes, &upstreams, &names)?;
     let downstream = Downstream::new(&config.downstream_purge, &metrics);
-    let access_log = AccessLog::new(config.log.access);
-    Ok(Gateway::new(snapshot, &config.cache, Clock::start(), metrics, access_log, framework, downstream))
+    Ok(Gateway::new(snapshot, config, Clock::start(), metrics, framework, downstream))
 }
 
 /// The embedded demo service, when an upstream wants it.

@@ -156,7 +156,7 @@ pub fn parse(head: &[u8]) -> Result<RequestHead, Refusal> {
     Ok(RequestHead { method, target: target.to_owned(), authority, protocol, headers, framing, keep_alive })
 }
 
-fn request_line(line: &[u8]) -> Result<(Method, &str, Protocol), Refusal> {
+pub(super) fn request_line(line: &[u8]) -> Result<(Method, &str, Protocol), Refusal> {
     let mut parts = line.split(|byte| *byte == b' ');
     let (Some(method), Some(target), Some(version), None) = (parts.next(), parts.next(), parts.next(), parts.next())
     else {

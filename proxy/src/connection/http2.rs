@@ -61,7 +61,7 @@ impl HttpServerApp for Http2 {
                 let snapshot = self.gateway.snapshot.load_full();
                 refuse(&refusal, begun.wall, &mut Amended::new(&mut responder, snapshot.rules.everywhere())).await
             }
-            None => serve(&self.gateway, &request, &mut responder).await,
+            None => serve(&self.gateway, &request, begun, &mut responder).await,
         };
         let (sent, ended) = (responder.sent, responder.ended);
         match served {

@@ -5,7 +5,8 @@
 
 use std::future::poll_fn;
 use std::io;
-use std::pin::Pin;
+use std::net::SocketAddr;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll, ready};
@@ -26,6 +27,7 @@ use tokio::time::{Sleep, sleep_until, timeout};
 use super::date::RestoredDate;
 use super::framing::Message;
 use super::head::{self, Refusal};
+use super::reader::Reader;
 use crate::passage::{Leash, Passage};
 
 /// What is read ahead at most while a request is being served, in bytes: enough to notice that the visitor has left.
@@ -45,6 +47,7 @@ const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 pub struct Transport {
     socket: TcpStream,
     digest: Arc<SocketDigest>,
+    peer: Option<SocketAddr>,
     inbox: BytesMut,
     /// How far the inbox was searched for the end of a head.
     searched: usize,
@@ -90,9 +93,12 @@ impl Transport {
     /// A connection just accepted.
     pub fn new(socket: TcpStream) -> Transport {
         let digest = Arc::new(SocketDigest::from_raw_fd(socket.as_raw_fd()));
+        // Asked once: each time would cost a system call.
+        let peer = socket.peer_addr().ok();
         Transport {
             socket,
             digest,
+            peer,
             inbox: BytesMut::new(),
             searched: 0,
             view: View::Whole,
@@ -102,8 +108,8 @@ impl Transport {
     }
 
     /// The visitor's address.
-    pub fn peer(&self) -> Option<std::net::SocketAddr> {
-        self.socket.peer_addr().ok()
+    pub fn peer(&self) -> Option<SocketAddr> {
+        self.peer
     }
 
     /// What was read and not used yet.
@@ -112,10 +118,12 @@ impl Transport {
     }
 
     /// Reads up to the end of the next head. Its first byte may take `idle`, the rest `complete`. `h2c` tells whether HTTP/2
-    /// may begin here instead.
-    pub async fn next_head(&mut self, idle: Duration, complete: Duration, h2c: bool) -> Next {
+    /// may begin here instead; `reader` knows the head before it.
+    pub async fn next_head(&mut self, idle: Duration, complete: Duration, h2c: bool, reader: &Reader) -> Next {
         self.view = View::Whole;
-        self.searched = 0;
+        if let Some(next) = self.next_in_inbox(h2c, reader) {
+            return next;
+        }
         if self.inbox.is_empty() {
             if std::mem::take(&mut self.swollen) {
                 // An idle connection holds no more than an ordinary head takes.
@@ -126,33 +134,58 @@ impl Transport {
                 Ok(Ok(_) | Err(_)) | Err(_) => return Next::Closed,
             }
         }
+        if let Some(next) = self.next_in_inbox(h2c, reader) {
+            return next;
+        }
         match timeout(complete, self.complete_head(h2c)).await {
             Ok(next) => next,
             Err(_) => Next::TimedOut,
         }
     }
 
+    /// The next head, if it was read already.
+    pub fn next_in_inbox(&mut self, h2c: bool, reader: &Reader) -> Option<Next> {
+        self.searched = 0;
+        if self.inbox.is_empty() {
+            return None;
+        }
+        match reader.repeated(&self.inbox) {
+            Some(length) => Some(Next::Head(length)),
+            None => self.search(h2c),
+        }
+    }
+
     async fn complete_head(&mut self, h2c: bool) -> Next {
         loop {
-            if h2c && self.inbox.starts_with(PREFACE) {
-                return Next::Http2;
-            }
-            let perhaps_http2 = h2c && PREFACE.starts_with(&self.inbox);
-            if !perhaps_http2 {
-                // An empty line before the request line is tolerated, one of them (RFC 9112 section 2.2).
-                if self.searched == 0 && self.inbox.starts_with(b"\r\n") && self.inbox.len() > 2 {
-                    self.inbox.advance(2);
-                }
-                match head::find_end(&self.inbox, self.searched) {
-                    Ok(Some(end)) => return Next::Head(end),
-                    Ok(None) => self.searched = if self.inbox.len() > 2 { self.inbox.len() } else { 0 },
-                    Err(refusal) => return Next::Refused(refusal),
-                }
-            }
             match self.fill().await {
                 Ok(read) if read > 0 => {}
                 Ok(_) | Err(_) => return Next::Closed,
             }
+            if let Some(next) = self.search(h2c) {
+                return next;
+            }
+        }
+    }
+
+    /// What the inbox begins with, as soon as that can be told.
+    fn search(&mut self, h2c: bool) -> Option<Next> {
+        if h2c && self.inbox.starts_with(PREFACE) {
+            return Some(Next::Http2);
+        }
+        if h2c && PREFACE.starts_with(&self.inbox) {
+            return None;
+        }
+        // An empty line before the request line is tolerated, one of them (RFC 9112 section 2.2).
+        if self.searched == 0 && self.inbox.starts_with(b"\r\n") && self.inbox.len() > 2 {
+            self.inbox.advance(2);
+        }
+        match head::find_end(&self.inbox, self.searched) {
+            Ok(Some(end)) => Some(Next::Head(end)),
+            Ok(None) => {
+                self.searched = if self.inbox.len() > 2 { self.inbox.len() } else { 0 };
+                None
+            }
+            Err(refusal) => Some(Next::Refused(refusal)),
         }
     }
 
@@ -207,27 +240,35 @@ impl Transport {
             let (now, later) = first.split_at(first.len().min(WRITE_STEP));
             let room = if later.is_empty() { WRITE_STEP } else { 0 };
             let (then, rest) = second.split_at(second.len().min(room));
-            match timeout(patience, self.write_step(now, then)).await {
-                Ok(written) => written?,
-                Err(_) => return Err(io::ErrorKind::TimedOut.into()),
-            }
+            self.write_step(now, then, patience).await?;
             (first, second) = (later, rest);
         }
         Ok(())
     }
 
-    async fn write_step(&mut self, mut first: &[u8], mut second: &[u8]) -> io::Result<()> {
-        while !first.is_empty() || !second.is_empty() {
-            let slices = [io::IoSlice::new(first), io::IoSlice::new(second)];
-            let written = self.socket.write_vectored(&slices).await?;
-            if written == 0 {
-                return Err(io::ErrorKind::WriteZero.into());
+    async fn write_step(&mut self, mut first: &[u8], mut second: &[u8], patience: Duration) -> io::Result<()> {
+        // Nearly everything fits into the socket's buffer at once, and then nobody has to look at the clock.
+        let write = async {
+            while !first.is_empty() || !second.is_empty() {
+                let written = if second.is_empty() {
+                    self.socket.write(first).await?
+                } else {
+                    self.socket.write_vectored(&[io::IoSlice::new(first), io::IoSlice::new(second)]).await?
+                };
+                if written == 0 {
+                    return Err(io::ErrorKind::WriteZero.into());
+                }
+                let from_first = written.min(first.len());
+                first = &first[from_first..];
+                second = &second[written - from_first..];
             }
-            let from_first = written.min(first.len());
-            first = &first[from_first..];
-            second = &second[written - from_first..];
+            Ok(())
+        };
+        let mut write = pin!(write);
+        if let Poll::Ready(written) = poll_fn(|cx| Poll::Ready(write.as_mut().poll(cx))).await {
+            return written;
         }
-        Ok(())
+        timeout(patience, write).await.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()))
     }
 
     /// Closes after a response that leaves a request unread: says so, and then reads on for a while, because a reset would

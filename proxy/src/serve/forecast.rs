@@ -32,7 +32,7 @@ pub fn forecast<'a>(
 ) -> Forecast {
     let mut key = Vec::with_capacity(256);
     selected.key(request.scheme, snapshot).write(&mut key);
-    let serving = Serving { gateway, request, target, snapshot, selected, key };
+    let serving = Serving { gateway, request, target, snapshot, selected, key, now };
     match gateway.cache.glance(&serving.asked(), now) {
         Ok(glance) => Forecast { outcome: serving.with(&glance), stored: Some(glance) },
         Err(missing) => Forecast { outcome: serving.without(missing, now), stored: None },
