@@ -9,6 +9,7 @@ pub mod http2;
 pub mod reader;
 pub mod transport;
 
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -59,7 +60,9 @@ impl Connections {
     }
 
     /// Serves a connection until it ends. One that is idle when `shutdown` turns true ends then.
-    pub async fn serve(&self, mut transport: Box<Transport>, mut shutdown: ShutdownWatch) {
+    pub async fn serve(&self, mut transport: Box<Transport>, shutdown: ShutdownWatch) {
+        let mut stop = shutdown.clone();
+        let mut stopping = pin!(stop.wait_for(|shutting_down| *shutting_down));
         let mut scratch = Scratch::default();
         let mut reader = Reader::new(transport.peer().map(|address| address.ip()));
         let mut first = true;
@@ -67,7 +70,7 @@ impl Connections {
             let next = tokio::select! {
                 biased;
                 next = transport.next_head(IDLE, HEAD, self.h2c && first, &reader) => next,
-                _ = shutdown.wait_for(|shutting_down| *shutting_down) => return,
+                _ = &mut stopping => return,
             };
             first = false;
             let length = match next {

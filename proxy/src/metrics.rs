@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use evergate_cache::{Forgetting, LabelFigures, StaleReason, StoreFigures};
 use http::{Method, StatusCode};
-use prometheus::{Encoder, HistogramVec, IntCounterVec, Registry, TextEncoder};
+use prometheus::{Encoder, Histogram, HistogramVec, IntCounter, IntCounterVec, Registry, TextEncoder};
 
 use crate::failure::Failure;
 use crate::outcome::{Fetched, Outcome, PassReason, ServedStale, XCache};
@@ -89,6 +89,21 @@ impl UpstreamResult {
             UpstreamResult::Ok => "ok",
             UpstreamResult::Failed(name) => name,
         }
+    }
+}
+
+/// What is counted with each hit of a route, found once: to look metrics up by their labels costs more than to count.
+#[derive(Debug)]
+pub struct HitMeter {
+    requests: IntCounter,
+    duration: Histogram,
+}
+
+impl HitMeter {
+    /// Counts a hit with which a GET was answered successfully.
+    pub fn count(&self, time: Duration) {
+        self.requests.inc();
+        self.duration.observe(time.as_secs_f64());
     }
 }
 
@@ -215,6 +230,15 @@ impl Metrics {
             }
         }
         self.downstream.prepare(downstream);
+    }
+
+    /// What counts the hits of a route; see [`Metrics::request`].
+    pub fn hit_meter(&self, route: &str) -> HitMeter {
+        let cache = XCache::Hit.label();
+        HitMeter {
+            requests: self.requests.with_label_values(&[route, Method::GET.as_str(), "2xx", cache]),
+            duration: self.request_duration.with_label_values(&[route, cache]),
+        }
     }
 
     /// Counts a request that is over. `status` is none when the visitor left before there was one.

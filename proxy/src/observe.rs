@@ -1,7 +1,7 @@
 //! What is told of a request that is over: its metrics and its line in the access log, from its one [`Outcome`].
 
 use evergate_cache::Moment;
-use http::StatusCode;
+use http::{Method, StatusCode};
 
 use crate::access_log::Line;
 use crate::gateway::Gateway;
@@ -15,7 +15,15 @@ pub fn observe(gateway: &Gateway, request: &Request, record: &Record, sent: u64,
     let route = record.route.as_ref().map_or(NO_ROUTE, |route| route.pattern.as_str());
     let time = gateway.clock.now().since(begun);
     let line = Line { route, status: record.status, outcome: &record.outcome, sent, time, explanation: None };
-    tell(gateway, request, &line);
+    match (&record.route, &record.outcome) {
+        (Some(route), Outcome::Hit { .. })
+            if request.method == Method::GET && record.status.is_some_and(|status| status.is_success()) =>
+        {
+            route.hits.get_or_init(|| gateway.metrics.hit_meter(&route.pattern)).count(time);
+            gateway.access_log.write(request, &line);
+        }
+        _ => tell(gateway, request, &line),
+    }
 }
 
 /// Counts and logs what was refused before it was a request.

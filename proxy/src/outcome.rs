@@ -322,6 +322,29 @@ impl Outcome {
 }
 
 /// The value of `Cache-Status`.
+impl Outcome {
+    /// Renders it at the end of `text`, as [`Display`](fmt::Display) does: hits, which are most, without the detours of formatting.
+    pub fn render(&self, text: &mut String) {
+        match *self {
+            Outcome::Hit { ttl: Some(ttl) } => {
+                text.push_str("evergate; hit; ttl=");
+                text.push_str(itoa::Buffer::new().format(ttl.as_secs()));
+            }
+            Outcome::Hit { ttl: None }
+            | Outcome::Prerendered { .. }
+            | Outcome::Stale { .. }
+            | Outcome::Despite { .. }
+            | Outcome::Miss { .. }
+            | Outcome::Revalidated { .. }
+            | Outcome::Pass { .. }
+            | Outcome::Answered(_) => {
+                // Writing to memory does not fail.
+                let _ = fmt::Write::write_fmt(text, format_args!("{self}"));
+            }
+        }
+    }
+}
+
 impl fmt::Display for Outcome {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("evergate")?;

@@ -3,7 +3,6 @@
 mod amended;
 
 use std::borrow::Cow;
-use std::fmt::Write;
 use std::future::Future;
 use std::time::{Duration, SystemTime};
 
@@ -138,7 +137,7 @@ impl Added<'_> {
     /// Visits every added line. Values are rendered into `scratch`, which its owner keeps, so that a hit allocates nothing.
     pub fn each(&self, scratch: &mut String, mut line: impl FnMut(&'static str, &[u8])) {
         if let Some(age) = self.age {
-            line("age", render(scratch, age));
+            line("age", itoa::Buffer::new().format(age).as_bytes());
         }
         if let Some(told) = self.told {
             line("cache-control", told.cache_control.as_bytes());
@@ -146,18 +145,13 @@ impl Added<'_> {
                 line("cdn-cache-control", cdn.as_bytes());
             }
         }
-        line("cache-status", render(scratch, self.outcome));
+        scratch.clear();
+        self.outcome.render(scratch);
+        line("cache-status", scratch.as_bytes());
         if let Some(value) = self.outcome.x_cache().header() {
             line("x-cache", value.as_bytes());
         }
     }
-}
-
-fn render(scratch: &mut String, value: impl std::fmt::Display) -> &[u8] {
-    scratch.clear();
-    // Writing to memory does not fail.
-    let _ = write!(scratch, "{value}");
-    scratch.as_bytes()
 }
 
 /// A short answer that the gateway makes itself.

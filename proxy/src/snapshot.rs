@@ -1,7 +1,7 @@
 //! One configuration at work: everything derived from it, immutable. A request pins one at its start.
 
 use std::net::SocketAddr;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use evergate_cache::{
@@ -16,6 +16,7 @@ use crate::config::{
 };
 use crate::forwarded::WRITTEN;
 use crate::known::{Known, Others};
+use crate::metrics::HitMeter;
 use crate::page_form::{PAGE_FIELDS, RSC_UNION_QUERY};
 use crate::routes::{Matched, RouteTable};
 use crate::rules::{Cors, Rules};
@@ -117,6 +118,8 @@ pub struct Route {
     pub serves: Kind,
     /// Which pages of other origins may read its answers, where the route says it.
     pub cors: Option<Arc<Cors>>,
+    /// What counts its hits, once there was one.
+    pub hits: OnceLock<HitMeter>,
 }
 
 /// The methods of a route, and what is said of them.
@@ -276,6 +279,7 @@ impl Route {
             wanting: wanting(route),
             serves: route.kind,
             cors: route.cors.clone(),
+            hits: OnceLock::new(),
         }
     }
 }

@@ -26,6 +26,8 @@ mod explain;
 #[cfg(test)]
 mod failure;
 #[cfg(test)]
+mod fast_path;
+#[cfg(test)]
 mod freshness;
 #[cfg(test)]
 mod harness;

@@ -22,7 +22,7 @@ use pingora::protocols::{
 use std::os::fd::AsRawFd;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadBuf};
 use tokio::net::TcpStream;
-use tokio::time::{Sleep, sleep_until, timeout};
+use tokio::time::{Instant, Sleep, sleep_until, timeout};
 
 use super::date::RestoredDate;
 use super::framing::Message;
@@ -56,6 +56,8 @@ pub struct Transport {
     swollen: bool,
     /// Whether it ends in a reset.
     resets: bool,
+    /// Rings when it was idle for too long.
+    alarm: Option<Pin<Box<Sleep>>>,
 }
 
 /// What a reader of the connection gets to see.
@@ -104,6 +106,7 @@ impl Transport {
             view: View::Whole,
             swollen: false,
             resets: false,
+            alarm: None,
         }
     }
 
@@ -120,7 +123,9 @@ impl Transport {
     /// Reads up to the end of the next head. Its first byte may take `idle`, the rest `complete`. `h2c` tells whether HTTP/2
     /// may begin here instead; `reader` knows the head before it.
     pub async fn next_head(&mut self, idle: Duration, complete: Duration, h2c: bool, reader: &Reader) -> Next {
-        self.view = View::Whole;
+        if !matches!(self.view, View::Whole) {
+            self.view = View::Whole;
+        }
         if let Some(next) = self.next_in_inbox(h2c, reader) {
             return next;
         }
@@ -129,9 +134,9 @@ impl Transport {
                 // An idle connection holds no more than an ordinary head takes.
                 self.inbox = BytesMut::new();
             }
-            match timeout(idle, self.fill()).await {
-                Ok(Ok(read)) if read > 0 => {}
-                Ok(Ok(_) | Err(_)) | Err(_) => return Next::Closed,
+            match self.fill_within(idle).await {
+                Ok(read) if read > 0 => {}
+                Ok(_) | Err(_) => return Next::Closed,
             }
         }
         if let Some(next) = self.next_in_inbox(h2c, reader) {
@@ -195,6 +200,34 @@ impl Transport {
         let read = self.socket.read_buf(&mut self.inbox).await;
         self.swollen |= self.inbox.len() > READ_STEP;
         read
+    }
+
+    /// Reads once; an error when nothing comes for so long. The alarm stays set from one request to the next, and is only set later
+    /// when it rings too early: to set one for each request would cost more than to read it.
+    async fn fill_within(&mut self, idle: Duration) -> io::Result<usize> {
+        let until = Instant::now() + idle;
+        let mut alarm = self.alarm.take().unwrap_or_else(|| Box::pin(sleep_until(until)));
+        if alarm.deadline() > until || alarm.is_elapsed() {
+            alarm.as_mut().reset(until);
+        }
+        let filled = {
+            let mut fill = pin!(self.fill());
+            poll_fn(|cx| {
+                if let Poll::Ready(read) = fill.as_mut().poll(cx) {
+                    return Poll::Ready(read);
+                }
+                loop {
+                    ready!(alarm.as_mut().poll(cx));
+                    if alarm.deadline() >= until {
+                        return Poll::Ready(Err(io::ErrorKind::TimedOut.into()));
+                    }
+                    alarm.as_mut().reset(until);
+                }
+            })
+            .await
+        };
+        self.alarm = Some(alarm);
+        filled
     }
 
     /// Resolves when the visitor leaves. What comes meanwhile is kept, up to a limit; beyond it nobody can tell, and this
