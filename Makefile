@@ -16,7 +16,7 @@ export NEXT_TELEMETRY_DISABLED := 1
 .DEFAULT_GOAL := help
 # The steps of `test` are in order, and cargo uses every core by itself.
 .NOTPARALLEL:
-.PHONY: help run build test test-rust test-bench fuzz conformance bench bench-routes bench-rules bench-forget lint setup-build setup-test setup-rust setup-node setup-promtool setup-next setup-conformance setup-browser setup-cxx setup-fuzz setup-bench
+.PHONY: help run build test test-rust test-bench fuzz conformance bench bench-routes bench-rules bench-forget bench-memory lint setup-build setup-test setup-rust setup-node setup-promtool setup-next setup-conformance setup-browser setup-cxx setup-fuzz setup-bench
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -81,6 +81,10 @@ bench-rules: setup-build ## measure what judging by 0 to 1,000 rules costs, and 
 
 bench-forget: setup-build ## measure what an invalidation, a sweep and a hit cost with 1,000,000 entries
 	cargo bench --locked -p evergate-cache --bench forget
+
+# KINDS="churn mixed" chooses; SECONDS=600 is ten minutes of each of these two.
+bench-memory: setup-build ## measure what 1,000,000 responses take in memory, and memory under churn and mixed load
+	SECONDS=$(or $(SECONDS),60) cargo bench --locked -p evergate-cache --bench memory -- $(KINDS)
 
 lint: setup-build setup-cxx setup-rust ## formatting, clippy, documentation; warnings are errors
 	cargo fmt --all --check
