@@ -187,19 +187,13 @@ impl GrowingBody {
         self.grown.send_replace(());
     }
 
-    /// Everything so far and `last`, in one piece.
-    pub fn assemble(&self, last: Bytes) -> Bytes {
+    /// Appends everything so far to `buffer`.
+    pub fn copy_to(&self, buffer: &mut Vec<u8>) {
         let state = self.lock();
-        if state.length == 0 {
-            return last;
-        }
-        let mut whole = BytesMut::with_capacity(usize::try_from(state.length).unwrap_or_default() + last.len());
         for (_, piece) in &state.pieces {
-            whole.extend_from_slice(piece);
+            buffer.extend_from_slice(piece);
         }
-        whole.extend_from_slice(&state.tail);
-        whole.extend_from_slice(&last);
-        whole.freeze()
+        buffer.extend_from_slice(&state.tail);
     }
 
     /// Length so far, in bytes.

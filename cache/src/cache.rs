@@ -16,7 +16,7 @@ use crate::fill::{Fill, Terms};
 use crate::flight::{Flights, Role, Waiter};
 use crate::generations::Generations;
 use crate::key::address;
-use crate::page::{Content, Page, Slot, Trouble};
+use crate::page::{Content, Page, Slot};
 use crate::partial::Combined;
 use crate::record::Record;
 use crate::shared::Shared;
@@ -278,7 +278,7 @@ impl<F: Clone> Cache<F> {
         let page = self.shared.store.get(asked.key)?;
         let slot = page.select(&mut asked.selecting(), now)?;
         match &slot.content {
-            Content::Stored(response, _) => {
+            Content::Stored(response) => {
                 let validity = self.shared.validity(response, now);
                 let staleness = asked.policy.despite(failure, (response, validity), asked.demands, now)?;
                 Some((Arc::clone(response), staleness))
@@ -292,7 +292,7 @@ impl<F: Clone> Cache<F> {
     pub fn wants_confirmation(&self, asked: &Asked<'_>, now: Moment) -> bool {
         let Some(page) = self.shared.store.get(asked.key) else { return false };
         match page.select(&mut asked.selecting(), now).map(|slot| &slot.content) {
-            Some(Content::Stored(response, _)) => {
+            Some(Content::Stored(response)) => {
                 let word = response.word();
                 word.forbids_stale || word.ask_each_time
             }
@@ -306,11 +306,10 @@ impl<F: Clone> Cache<F> {
         let page = self.shared.store.get(key);
         let changed = page.and_then(|page| {
             page.changed(|content| match content {
-                Content::Stored(stored, trouble)
-                    if stored.shares_body_with(response) && stored.recoding() == Recoding::WhenAsked =>
+                Content::Stored(stored)
+                    if stored.recoding() == Recoding::WhenAsked && stored.shares_body_with(response) =>
                 {
-                    let coded = Arc::new(stored.with_coding(coding, body.clone()));
-                    Some(Content::Stored(coded, Arc::clone(trouble)))
+                    Some(Content::Stored(Arc::new(stored.with_coding(coding, body))))
                 }
                 Content::Stored(..) | Content::Part(_) | Content::Declined(..) | Content::Forgotten(_) => None,
             })
@@ -347,7 +346,7 @@ impl<F: Clone> Cache<F> {
     /// Keeps a part, with what is there of the same representation; when that makes it whole, as a response like others. It is
     /// dropped where the whole is kept already, and where anything was invalidated since the handler was asked: `began` is
     /// what [`Cache::invalidations`] said then.
-    pub fn keep_part(&self, key: &[u8], head: ResponseHead, body: Bytes, received: Moment, part: PartTerms) {
+    pub fn keep_part(&self, key: &[u8], head: ResponseHead, body: &[u8], received: Moment, part: PartTerms) {
         let PartTerms { extent, variant, initial_age, groups, tags, began } = part;
         self.introduce(key);
         // Noted before it is asked whether there was one: one that comes in between outdates what is kept here.
@@ -364,7 +363,7 @@ impl<F: Clone> Cache<F> {
         // Put together before the lock is taken, because it may be long.
         let content = match Partial::new(response, extent).with(older.as_deref(), self.shared.max_body) {
             Combined::Part(part) => Content::Part(Arc::new(part)),
-            Combined::Whole(response) => Content::Stored(Arc::new(response), Arc::default()),
+            Combined::Whole(response) => Content::Stored(Arc::new(response)),
         };
         let shard = self.shared.flights.lock(key);
         // Another part that came meanwhile stays: what is kept is one or the other, and never a mixture.
@@ -382,7 +381,7 @@ impl<F: Clone> Cache<F> {
     /// The part that is kept for a variant, if any; an error where more is.
     fn part_in_place(&self, key: &[u8], variant: &Variant) -> Result<Option<Arc<Partial>>, WholeIsKept> {
         let page = self.shared.store.get(key);
-        match page.as_deref().and_then(|page| page.find(variant)) {
+        match page.as_ref().and_then(|page| page.find(variant)) {
             Some(Content::Stored(..)) => Err(WholeIsKept),
             Some(Content::Part(older)) => Ok(Some(Arc::clone(older))),
             Some(Content::Declined(..) | Content::Forgotten(_)) | None => Ok(None),
@@ -404,7 +403,7 @@ impl<F: Clone> Cache<F> {
         let shard = self.shared.flights.lock(asked.key);
         let Some(page) = self.shared.store.get(asked.key) else { return };
         let Some(slot) = page.select(&mut asked.selecting(), received) else { return };
-        let Content::Stored(response, _) = &slot.content else { return };
+        let Content::Stored(response) = &slot.content else { return };
         if response.received().monotonic > asked_at.monotonic {
             return;
         }
@@ -425,7 +424,7 @@ impl<F: Clone> Cache<F> {
                 let fresh = response.renewed_without(&terms.unshared, head, received);
                 record.count_hits(response.hits());
                 let fresh = fresh.with(initial_age, terms.kept(record));
-                let content = Content::Stored(Arc::new(fresh), Arc::default());
+                let content = Content::Stored(Arc::new(fresh));
                 page.without(&slot.variant).with(Slot { variant, content }, usize::MAX).0
             }
         };
@@ -457,7 +456,7 @@ impl<F: Clone> Cache<F> {
             Policy::Window(..) => return None,
             Policy::Origin(_) => page.select_by_language(selecting)?,
         };
-        let Content::Stored(response, _) = &slot.content else { return None };
+        let Content::Stored(response) = &slot.content else { return None };
         let validity = self.shared.validity(response, now);
         match asked.policy.allowed(response, validity, asked.demands, now) {
             Use::Fresh(ttl) => Some(Known::Fresh(Arc::clone(response), ttl)),
@@ -471,7 +470,7 @@ impl<F: Clone> Cache<F> {
             Policy::Window(_, variance) => Variant::of(variance, asked.request),
             Policy::Origin(_) => {
                 let page = self.shared.store.get(asked.key);
-                let variance = page.as_deref().and_then(Page::variance).or(in_flight);
+                let variance = page.as_ref().and_then(Page::variance).or(in_flight);
                 variance.map_or_else(Variant::default, |variance| Variant::of(variance, asked.request))
             }
         }
@@ -490,26 +489,25 @@ impl<F: Clone> Cache<F> {
             Content::Declined(reason, _) => Known::Declined(*reason, slot.variant.clone()),
             Content::Part(_) => Known::Missing(Missing::Partial, None),
             Content::Forgotten(_) => Known::Missing(Missing::Invalidated, None),
-            Content::Stored(response, trouble) => match self.shared.validity(response, now) {
+            Content::Stored(response) => match self.shared.validity(response, now) {
                 // Not even good to ask with: what was forgotten helps nobody out.
                 Validity::Gone => Known::Missing(Missing::Invalidated, None),
                 validity @ (Validity::Valid | Validity::Stale(_)) => {
-                    usable(asked, (response, validity), trouble, &slot.variant, now)
+                    usable(asked, (response, validity), &slot.variant, now)
                 }
             },
         }
     }
 }
 
-/// What may be done with a stored response, whose revalidations fare as `trouble` says.
+/// What may be done with a stored response.
 fn usable(
     asked: &Asked<'_>,
     (response, validity): (&Arc<StoredResponse>, Validity),
-    trouble: &Trouble,
     variant: &Variant,
     now: Moment,
 ) -> Known {
-    let response = Arc::clone(response);
+    let (response, trouble) = (Arc::clone(response), response.trouble());
     let in_trouble = trouble.failures() > 0;
     let missing = match validity {
         Validity::Valid => Missing::Stale,

@@ -10,7 +10,7 @@ use sha2::{Digest, Sha256};
 
 use crate::flight::{Audience, Begun, Flight, Progress, Role, Streaming, Waiter, Watch};
 use crate::key::address;
-use crate::page::{Content, HIT_FOR_MISS_LIFE, Slot, Trouble};
+use crate::page::{Content, HIT_FOR_MISS_LIFE, Slot};
 use crate::record::Record;
 use crate::shared::Shared;
 use crate::standing::Validity;
@@ -90,21 +90,19 @@ impl<F: Clone> Hold<F> {
     /// What a 304 confirmed, with the codings that were made of its body since the handler was asked: they are made once. Callers
     /// hold the lock of the key.
     fn with_codings(&self, content: Content) -> Content {
-        let Content::Stored(response, trouble) = &content else { return content };
+        let Content::Stored(response) = &content else { return content };
         if response.recoding() == Recoding::Never {
             return content;
         }
-        let page = self.shared.store.get(self.key.as_bytes());
-        match page.as_deref().and_then(|page| page.stored().find(|known| known.shares_body_with(response))) {
-            Some(known) => Content::Stored(Arc::new(response.with_codings_of(known)), Arc::clone(trouble)),
-            None => content,
-        }
+        let page = self.shared.store.get(self.key.as_bytes()).unwrap_or_default();
+        let known = page.stored().find(|known| known.shares_body_with(response));
+        known.map_or_else(|| content.clone(), |known| Content::Stored(Arc::new(response.with_codings_of(known))))
     }
 
     /// What takes the place of another is as popular. Callers hold the lock of the key.
     fn inherit_hits(&self, content: &Content) {
         let page = self.shared.store.get(self.key.as_bytes());
-        let old = page.as_deref().and_then(|page| page.find(&self.variant)).and_then(Content::stored);
+        let old = page.as_ref().and_then(|page| page.find(&self.variant)).and_then(Content::stored);
         if let (Some(old), Some(record)) = (old, content.stored().and_then(StoredResponse::record)) {
             record.count_hits(old.hits());
         }
@@ -113,7 +111,9 @@ impl<F: Clone> Hold<F> {
     /// The record of what the fill brings.
     fn record(&self, terms: &Terms) -> Arc<Record> {
         let (address, began) = (address(self.key.as_bytes()), self.flight.began());
-        self.shared.generations.record(address, &terms.groups, &terms.tags, began)
+        let record = self.shared.generations.record(address, &terms.groups, &terms.tags, began);
+        record.is_made(terms.making);
+        record
     }
 
     /// Counts a failed revalidation of what is stored; the next may begin after a back-off.
@@ -126,8 +126,9 @@ impl<F: Clone> Hold<F> {
         if shard.holds(&self.key, &self.flight)
             && !self.flight.is_outdated(now)
             && let Some(page) = self.shared.store.get(self.key.as_bytes())
-            && let Some(Content::Stored(_, trouble)) = page.find(&self.variant)
+            && let Some(Content::Stored(response)) = page.find(&self.variant)
         {
+            let trouble = response.trouble();
             trouble.failed(kind, now.monotonic + backoff(trouble.failures() + 1, jitter));
         }
     }
@@ -140,7 +141,7 @@ impl<F: Clone> Hold<F> {
     }
 
     fn mark_declined(&mut self, reason: DeclineReason, now: Moment, news: Option<Progress<F>>) {
-        let content = Content::Declined(reason, now.monotonic + HIT_FOR_MISS_LIFE);
+        let content = Content::Declined(reason, (now.monotonic + HIT_FOR_MISS_LIFE).into());
         self.release(Some((content, Landing::New, now)), news);
     }
 }
@@ -186,8 +187,8 @@ pub struct Terms {
 impl Terms {
     /// What is kept beside a response of this record.
     pub(crate) fn kept(self, record: Arc<Record>) -> Kept {
-        let Terms { sharing, recoding, dating, arrival, making, .. } = self;
-        Kept { record: Some(record), sharing, recoding, dating, arrival, making }
+        let Terms { sharing, recoding, dating, arrival, .. } = self;
+        Kept { record: Some(record), sharing, recoding, dating, arrival }
     }
 }
 
@@ -341,7 +342,7 @@ impl<F: Clone> Fill<F> {
         self.hold.flight.carries(judged.as_ref().unwrap_or(&record));
         let renewed = old.renewed_without(&terms.unshared, not_modified, received);
         let renewed = Arc::new(renewed.with(initial_age, terms.kept(record)));
-        let content = Content::Stored(Arc::clone(&renewed), Arc::new(Trouble::default()));
+        let content = Content::Stored(Arc::clone(&renewed));
         let variant = self.hold.variant.clone();
         self.hold.release(
             Some((content, Landing::Confirmed, received)),
@@ -445,11 +446,16 @@ impl<F: Clone> Filling<F> {
         if let Some(digest) = &mut self.digest {
             digest.update(&last);
         }
-        let body = self.streaming.body().assemble(last);
         let etag = self.digest.take().and_then(|digest| entity_tag(&digest.finalize()));
-        let stored = StoredResponse::new(self.head(), body.clone(), self.streaming.received(), etag)
+        let write = |whole: &mut Vec<u8>| {
+            self.streaming.body().copy_to(whole);
+            whole.extend_from_slice(&last);
+        };
+        let length = usize::try_from(length).unwrap_or(usize::MAX);
+        let stored = StoredResponse::written(self.head(), (length, write), self.streaming.received(), etag)
             .with(self.streaming.initial_age(), std::mem::take(&mut self.kept));
-        let content = Content::Stored(Arc::new(stored), Arc::new(Trouble::default()));
+        let body = stored.body();
+        let content = Content::Stored(Arc::new(stored));
         self.hold.release(Some((content, Landing::New, now)), None);
         self.streaming.body().finish(Some(body));
         self.announce();

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use http::StatusCode;
+
 use crate::standing::Validity;
 use crate::stored::{Arrival, StoredResponse, explicit_lifetime};
 use crate::{Moment, ResponseHead};
@@ -100,7 +102,7 @@ impl Windows {
             None => Freshness::Fresh { ttl: None },
             Some(lifetime) if resident < lifetime => Freshness::Fresh { ttl: Some(lifetime - resident) },
             // A page that was missing once may be there now: nobody is told otherwise from memory.
-            Some(_) if resident >= self.expire || !response.head().status.is_success() => Freshness::Expired,
+            Some(_) if resident >= self.expire || !response.status().is_success() => Freshness::Expired,
             Some(lifetime) => Freshness::Stale { staleness: resident - lifetime },
         }
     }
@@ -108,7 +110,7 @@ impl Windows {
     /// What `response` is at `now`, of which the invalidations have made this. A page that was missing once is not served stale.
     pub(crate) fn freshness_after(&self, response: &StoredResponse, validity: Validity, now: Moment) -> Freshness {
         match self.freshness(response, now).after(validity, now) {
-            Freshness::Stale { .. } if !response.head().status.is_success() => Freshness::Expired,
+            Freshness::Stale { .. } if !response.status().is_success() => Freshness::Expired,
             freshness @ (Freshness::Fresh { .. } | Freshness::Stale { .. } | Freshness::Expired) => freshness,
         }
     }
@@ -116,24 +118,24 @@ impl Windows {
     /// Whether an answer with this head, received at `received`, is good for any time at all. A 404 that is stale when it
     /// comes is not worth keeping.
     pub fn keeps(&self, head: &ResponseHead, received: Moment) -> bool {
-        self.lifetime_of(head, explicit_lifetime(head, received)) != Some(Duration::ZERO)
+        self.lifetime_of(head.status, explicit_lifetime(head, received)) != Some(Duration::ZERO)
     }
 
     fn lifetime(&self, response: &StoredResponse) -> Option<Duration> {
-        if response.kept().arrival == Arrival::Stale && response.head().status.is_success() {
+        if response.kept().arrival == Arrival::Stale && response.status().is_success() {
             return Some(Duration::ZERO);
         }
-        self.lifetime_of(response.head(), response.explicit_lifetime())
+        self.lifetime_of(response.status(), response.explicit_lifetime())
     }
 
     /// The freshness lifetime of an answer: the window for a success; for 404, 410 and redirects the smallest of their own
     /// freshness, the window and `negative_ttl`. None is without end.
-    fn lifetime_of(&self, head: &ResponseHead, own: Option<Duration>) -> Option<Duration> {
+    fn lifetime_of(&self, status: StatusCode, own: Option<Duration>) -> Option<Duration> {
         let window = match self.revalidate {
             Window::Forever => None,
             Window::For(time) => Some(time),
         };
-        if head.status.is_success() {
+        if status.is_success() {
             return window;
         }
         [window, own].into_iter().flatten().chain([self.negative_ttl]).min()

@@ -272,7 +272,7 @@ impl Generations {
         self.begun.fetch_add(1, Ordering::AcqRel);
         let mark = Mark(self.latest.load(Ordering::Acquire) + 1);
         for held in &labels {
-            held.label().forget(mode, mark, now);
+            self.registry.mark(held.label(), mode, mark, now);
         }
         let has_prefixes = !prefixes.is_empty();
         if has_prefixes {
@@ -320,7 +320,7 @@ impl Generations {
         self.registry.each(|label| {
             let Some((upstream, path)) = label.split(Kind::Path) else { return };
             for prefix in prefixes.of(upstream, path) {
-                label.forget(prefix.mode, prefix.mark, prefix.now);
+                self.registry.mark(label, prefix.mode, prefix.mark, prefix.now);
             }
         });
         let mut waiting = self.prefixes.write().unwrap_or_else(PoisonError::into_inner);

@@ -1,7 +1,6 @@
 //! Identity of a page: the bytes themselves, compared whole.
 
 use std::borrow::Borrow;
-use std::sync::Arc;
 
 use crate::variance::{parts, put};
 
@@ -129,7 +128,7 @@ impl KeyParts<'_> {
 
 /// Identity of a page. Looked up by its bytes ([`KeyParts::write`]), so a look-up need not own one.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub struct CacheKey(Arc<[u8]>);
+pub struct CacheKey(Box<[u8]>);
 
 impl CacheKey {
     /// The key's bytes.

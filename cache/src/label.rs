@@ -2,9 +2,10 @@
 //! Those that carry the same share one, so an invalidation costs as much however many they are.
 
 use std::hash::{Hash, Hasher};
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{PoisonError, RwLock};
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+use std::sync::{OnceLock, PoisonError, RwLock};
 
+use crate::memory::{allocated, shared};
 use crate::standing::{Mark, Marks, Validity};
 use crate::{Forgetting, Moment};
 
@@ -53,23 +54,27 @@ pub(crate) struct Label {
     /// The latest invalidation of it.
     latest: AtomicU64,
     /// Number of stored responses that carry it.
-    stored: AtomicU64,
+    stored: AtomicU32,
     /// Who holds it. Changed under the lock of the registry.
-    pub(crate) holders: AtomicU64,
-    marks: RwLock<Option<Box<Marks>>>,
+    pub(crate) holders: AtomicU32,
+    /// What was said of it, once anything was: most labels are never named.
+    marks: OnceLock<Box<RwLock<Marks>>>,
 }
 
-/// What one more label takes beside its name, in bytes: itself, its counts, its place in the registry, its marks once it has any.
-const OVERHEAD: usize = size_of::<Label>() + 2 * size_of::<usize>() + 16 + size_of::<Marks>();
+/// What the place of one label in the registry takes, in bytes: a pointer and a byte, of which up to half are free.
+const PLACE: usize = 2 * (size_of::<usize>() + 1);
+
+/// What the marks of one label take, in bytes, with room for the first of each kind.
+const MARKED: usize = size_of::<RwLock<Marks>>() + 64;
 
 impl Label {
     pub(crate) fn new(name: &[u8]) -> Label {
         Label {
             name: name.into(),
             latest: AtomicU64::new(0),
-            stored: AtomicU64::new(0),
-            holders: AtomicU64::new(0),
-            marks: RwLock::new(None),
+            stored: AtomicU32::new(0),
+            holders: AtomicU32::new(0),
+            marks: OnceLock::new(),
         }
     }
 
@@ -91,12 +96,13 @@ impl Label {
 
     /// What it takes in memory, in bytes.
     pub(crate) fn size(&self) -> usize {
-        OVERHEAD + self.name.len()
+        let marks = self.marks.get().map_or(0, |_| MARKED);
+        PLACE + shared(size_of::<Label>()) + allocated(self.name.len()) + marks
     }
 
     /// Number of stored responses that carry it.
     pub(crate) fn stored(&self) -> u64 {
-        self.stored.load(Ordering::Acquire)
+        self.stored.load(Ordering::Acquire).into()
     }
 
     pub(crate) fn enter(&self) {
@@ -107,12 +113,18 @@ impl Label {
         self.stored.fetch_sub(1, Ordering::AcqRel);
     }
 
-    /// An invalidation of it.
-    pub(crate) fn forget(&self, mode: Forgetting, mark: Mark, now: Moment) {
+    /// An invalidation of it. By how many bytes it has grown with that.
+    pub(crate) fn forget(&self, mode: Forgetting, mark: Mark, now: Moment) -> usize {
+        let mut grown = 0;
+        let marks = self.marks.get_or_init(|| {
+            grown = MARKED;
+            Box::default()
+        });
         // What is guarded is whole after every change, so a panic elsewhere is no reason to stop.
-        let mut marks = self.marks.write().unwrap_or_else(PoisonError::into_inner);
-        marks.get_or_insert_default().add(mode, mark, now);
+        let mut marks = marks.write().unwrap_or_else(PoisonError::into_inner);
+        marks.add(mode, mark, now);
         self.latest.fetch_max(mark.0, Ordering::AcqRel);
+        grown
     }
 
     /// What its invalidations make of what began at `began`. No lock is taken where none came since.
@@ -120,8 +132,8 @@ impl Label {
         if self.latest.load(Ordering::Acquire) <= began.0 {
             return Validity::Valid;
         }
-        let marks = self.marks.read().unwrap_or_else(PoisonError::into_inner);
-        marks.as_ref().map_or(Validity::Valid, |marks| marks.validity(began, now))
+        let Some(marks) = self.marks.get() else { return Validity::Valid };
+        marks.read().unwrap_or_else(PoisonError::into_inner).validity(began, now)
     }
 }
 
@@ -131,8 +143,9 @@ impl Label {
         if self.latest.load(Ordering::Acquire) <= began.0 {
             return false;
         }
-        let marks = self.marks.read().unwrap_or_else(PoisonError::into_inner);
-        marks.as_ref().is_some_and(|marks| marks.gone_between(began, joined))
+        let gone =
+            |marks: &RwLock<Marks>| marks.read().unwrap_or_else(PoisonError::into_inner).gone_between(began, joined);
+        self.marks.get().is_some_and(|marks| gone(marks))
     }
 }
 

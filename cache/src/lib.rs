@@ -31,6 +31,7 @@ mod heed;
 mod key;
 mod label;
 mod list;
+mod memory;
 mod moment;
 mod origin;
 mod page;

@@ -103,7 +103,7 @@ impl OriginRules {
         let lifetime = self.lifetime(&word, request);
         if is_failure(head.status) {
             // Section 4.3.3: a failed validation leaves the old response as it is.
-            let good_content_is_kept = old.is_some_and(|old| !is_failure(old.head().status));
+            let good_content_is_kept = old.is_some_and(|old| !is_failure(old.status()));
             if good_content_is_kept || lifetime.unwrap_or_default() <= age {
                 return OriginVerdict::Failure;
             }

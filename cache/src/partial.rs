@@ -123,8 +123,8 @@ impl Partial {
         }
         let body = self.joined(older, end);
         // The fields of the newer one replace those of the older.
-        let head = older.response.updated_by(self.response.head());
-        let response = self.response.reshaped(head, body);
+        let head = older.response.updated_by(&self.response.head());
+        let response = self.response.reshaped(head, &body);
         Partial { response, extent: Extent { first, length: end - first, complete: self.extent.complete } }
             .perhaps_whole()
     }
@@ -146,7 +146,7 @@ impl Partial {
         let said = |partial: &Partial, name: &HeaderName| -> Vec<HeaderValue> {
             partial.response.head().fields.get_all(name).cloned().collect()
         };
-        let tag = |partial: &Partial| partial.response.handler_etag().cloned();
+        let tag = |partial: &Partial| partial.response.handler_etag();
         tag(self).is_some()
             && tag(self) == tag(other)
             && [CONTENT_ENCODING, CONTENT_TYPE].iter().all(|name| said(self, name) == said(other, name))

@@ -1,17 +1,18 @@
 //! The record of a response: when its fetch began, and the labels it carries.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU16, AtomicU32, AtomicU64, Ordering};
 use std::time::Duration;
 
-use crate::Tags;
 use crate::label::{Kind, Label};
+use crate::memory::{allocated, shared};
 use crate::registry::Registry;
 use crate::standing::Mark;
+use crate::{Making, Tags};
 
 /// How many holders share the cost of a label at most. A label that many carry costs each of them little. When others let go of
 /// it, those that are left are charged anew before it comes to much ([`Registry::is_overdrawn`]).
-const SHARERS: u64 = 16;
+const SHARERS: u32 = 16;
 
 /// When the fetch of a response began, and the labels it carries. Holds them, so nothing said of them since is lost.
 #[derive(Debug)]
@@ -21,14 +22,16 @@ pub(crate) struct Record {
     began: Mark,
     /// The latest invalidation of which it is known that none up to it concerns this.
     pub(crate) checked: AtomicU64,
-    /// Number of pages in the store that hold it.
-    places: AtomicU64,
+    /// What is charged for its labels, in bytes.
+    charge: AtomicU32,
+    /// Number of pages in the store that hold it: the last, and those before it of which moka has not told yet that they are gone.
+    places: AtomicU16,
+    /// Whether it was made before anybody asked, and nobody has since.
+    unused: AtomicBool,
     /// When it was found to be stale first, as a reading of the monotonic clock in milliseconds, plus one; zero before.
     stale_since: AtomicU64,
     /// How often it was asked for, and those before it.
     hits: AtomicU64,
-    /// What is charged for its labels, in bytes.
-    charge: AtomicUsize,
 }
 
 impl Record {
@@ -39,16 +42,17 @@ impl Record {
         began: Mark,
     ) -> Arc<Record> {
         let labels: Box<[Arc<Label>]> = names.into_iter().map(|name| registry.take(name)).collect();
-        let charge = AtomicUsize::new(shares(&labels));
+        let charge = shares(&labels);
         Arc::new(Record {
             registry: Arc::clone(registry),
             labels,
             began,
             checked: AtomicU64::new(began.0),
-            places: AtomicU64::new(0),
+            charge: AtomicU32::new(charge),
+            places: AtomicU16::new(0),
+            unused: AtomicBool::new(false),
             stale_since: AtomicU64::new(0),
             hits: AtomicU64::new(0),
-            charge,
         })
     }
 
@@ -80,7 +84,7 @@ impl Record {
     pub(crate) fn enter(&self) {
         if self.places.fetch_add(1, Ordering::AcqRel) == 0 {
             self.labels.iter().for_each(|label| label.enter());
-            self.registry.charge(0, self.charge.load(Ordering::Acquire));
+            self.registry.charge(0, self.charged());
         }
     }
 
@@ -88,7 +92,7 @@ impl Record {
     pub(crate) fn leave(&self) {
         if self.places.fetch_sub(1, Ordering::AcqRel) == 1 {
             self.labels.iter().for_each(|label| label.leave());
-            self.registry.charge(self.charge.load(Ordering::Acquire), 0);
+            self.registry.charge(self.charged(), 0);
         }
     }
 
@@ -98,6 +102,22 @@ impl Record {
         let now = u64::try_from(since.as_millis()).unwrap_or(u64::MAX - 1) + 1;
         let first = self.stale_since.compare_exchange(0, now, Ordering::Relaxed, Ordering::Relaxed);
         first.map_or_else(|first| Duration::from_millis(first - 1).min(since), |_| since)
+    }
+
+    /// Why its response was made.
+    pub(crate) fn is_made(&self, making: Making) {
+        self.unused.store(making == Making::Ahead, Ordering::Release);
+    }
+
+    /// Whether it was made before anybody asked, and nobody has since.
+    pub(crate) fn is_unused(&self) -> bool {
+        self.unused.load(Ordering::Acquire)
+    }
+
+    /// The same, and somebody has now: true once.
+    pub(crate) fn first_use(&self) -> bool {
+        // Looked at first: most who ask are not the first.
+        self.is_unused() && self.unused.swap(false, Ordering::AcqRel)
     }
 
     /// How often it was asked for.
@@ -112,7 +132,11 @@ impl Record {
 
     /// What is charged for it, in bytes.
     pub(crate) fn size(&self) -> usize {
-        size_of::<Record>() + 2 * size_of::<usize>() + self.charge.load(Ordering::Acquire)
+        shared(size_of::<Record>()) + allocated(size_of_val(&*self.labels)) + self.charged()
+    }
+
+    fn charged(&self) -> usize {
+        self.charge.load(Ordering::Acquire) as usize
     }
 
     /// Whether it is charged for less than its share: others that carried its labels are gone.
@@ -125,18 +149,18 @@ impl Record {
         let now = shares(&self.labels);
         let before = self.charge.swap(now, Ordering::AcqRel);
         if self.places.load(Ordering::Acquire) > 0 {
-            self.registry.charge(before, now);
+            self.registry.charge(before as usize, now as usize);
         }
     }
 }
 
 /// What somebody who carries these labels is charged for them: for each its part, as many as carry it.
-fn shares(labels: &[Arc<Label>]) -> usize {
+fn shares(labels: &[Arc<Label>]) -> u32 {
     let share = |label: &Arc<Label>| {
-        let sharers = usize::try_from(label.holders.load(Ordering::Relaxed).clamp(1, SHARERS)).unwrap_or(1);
-        size_of::<Arc<Label>>() + label.size() / sharers
+        let size = u32::try_from(label.size()).unwrap_or(u32::MAX);
+        size / label.holders.load(Ordering::Relaxed).clamp(1, SHARERS)
     };
-    labels.iter().map(share).sum()
+    labels.iter().map(share).fold(0, u32::saturating_add)
 }
 
 impl Drop for Record {

@@ -7,6 +7,8 @@ use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::label::Label;
+use crate::standing::Mark;
+use crate::{Forgetting, Moment};
 
 /// Parts with a lock each.
 const SHARDS: usize = 64;
@@ -108,6 +110,11 @@ impl Registry {
                 shard.shrink_to(half);
             }
         }
+    }
+
+    /// An invalidation of a label that the caller holds, or looks at.
+    pub(crate) fn mark(&self, label: &Label, mode: Forgetting, mark: Mark, now: Moment) {
+        self.bytes.fetch_add(label.forget(mode, mark, now) as u64, Ordering::Relaxed);
     }
 
     /// Looks at every label. One that is taken or let go meanwhile may be seen or not.

@@ -6,13 +6,16 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use crate::CacheKey;
+use crate::memory::{allocated, shared};
 use crate::page::{Page, Slot};
 
 /// Largest part of the capacity that the variants of one page may take.
 const PAGE_SHARE: u64 = 4;
 
-/// What moka keeps beside a key and its value, in bytes (its entry, its nodes in two deques, the hash slot), rounded up.
-const ENTRY_OVERHEAD: usize = 256;
+/// What moka keeps of an entry beside the bytes of its key and what its page refers to. Measured with a million entries
+/// (`make bench-memory`): the key's and the value's place with their counts, what it knows of the entry, its place in the queue, and
+/// the slots of the table, of which up to half are free.
+const ENTRY_OVERHEAD: usize = 280;
 
 /// Longest key that moka is given, in bytes. Its table keeps the keys of what was removed until it grows or is tidied, uncounted;
 /// so they must not be long. A longer key stands beside its page, and moka is given a short name for it.
@@ -69,14 +72,33 @@ pub(crate) struct Store {
 /// A page, and its key where that is too long for moka. Keys are compared whole: two with one name displace each other, and
 /// neither is taken for the other.
 #[derive(Clone, Debug)]
-struct Entry {
-    long_key: Option<CacheKey>,
-    page: Arc<Page>,
+enum Entry {
+    Named(Page),
+    Long(Arc<(CacheKey, Page)>),
 }
 
 impl Entry {
-    fn is_for(&self, key: &[u8]) -> bool {
-        self.long_key.as_ref().map(CacheKey::as_bytes) == Some(key).filter(|key| is_long(key))
+    fn page(&self) -> &Page {
+        match self {
+            Entry::Named(page) => page,
+            Entry::Long(long) => &long.1,
+        }
+    }
+
+    /// The page, if it is the one of this key.
+    fn of(self, key: &[u8]) -> Option<Page> {
+        match self {
+            Entry::Named(page) => (!is_long(key)).then_some(page),
+            Entry::Long(long) => (long.0.as_bytes() == key).then(|| long.1.clone()),
+        }
+    }
+
+    /// What it takes in memory, in bytes.
+    fn size(&self) -> usize {
+        match self {
+            Entry::Named(page) => page.size(),
+            Entry::Long(long) => shared(size_of::<CacheKey>()) + allocated(long.0.as_bytes().len()) + long.1.size(),
+        }
     }
 }
 
@@ -97,13 +119,12 @@ impl Store {
         let pages = moka::sync::Cache::builder()
             .max_capacity(capacity)
             .weigher(|key: &CacheKey, entry: &Entry| {
-                let long_key = entry.long_key.as_ref().map_or(0, |key| key.as_bytes().len());
-                let size = ENTRY_OVERHEAD + key.as_bytes().len() + long_key + entry.page.size();
+                let size = ENTRY_OVERHEAD + allocated(key.as_bytes().len()) + entry.size();
                 u32::try_from(size).unwrap_or(u32::MAX)
             })
             .eviction_listener(move |_, entry: Entry, cause| {
                 // Told of every page that was put, once, when another takes its place too.
-                entry.page.leave();
+                entry.page().leave();
                 if cause == moka::notification::RemovalCause::Size {
                     counted.size.fetch_add(1, Ordering::Relaxed);
                 }
@@ -122,40 +143,41 @@ impl Store {
         }
     }
 
-    pub(crate) fn get(&self, key: &[u8]) -> Option<Arc<Page>> {
-        self.pages.get(self.name(key).as_ref()).filter(|entry| entry.is_for(key)).map(|entry| entry.page)
+    pub(crate) fn get(&self, key: &[u8]) -> Option<Page> {
+        self.pages.get(self.name(key).as_ref())?.of(key)
     }
 
     /// Puts `slot` into its page. Callers hold the lock of the key, so no other change of the page is lost.
     pub(crate) fn put(&self, key: &CacheKey, slot: Slot) {
         // moka weighs in 32 bits.
         let share = usize::try_from((self.capacity / PAGE_SHARE).min(u64::from(u32::MAX / 2))).unwrap_or(usize::MAX);
-        let known = self.get(key.as_bytes());
-        let (page, gone) = known.as_deref().unwrap_or(&Page::default()).with(slot, share);
+        let (page, gone) = self.get(key.as_bytes()).unwrap_or_default().with(slot, share);
         self.evictions.variants.fetch_add(gone as u64, Ordering::Relaxed);
         self.replace(key.clone(), page);
     }
 
     /// Puts a whole page. Callers hold the lock of the key.
     pub(crate) fn replace(&self, key: CacheKey, page: Page) {
-        let page = Arc::new(page);
         page.enter();
         if is_long(key.as_bytes()) {
             let name = CacheKey::from(self.name(key.as_bytes()).as_ref());
-            self.pages.insert(name, Entry { long_key: Some(key), page });
+            self.pages.insert(name, Entry::Long(Arc::new((key, page))));
         } else {
-            self.pages.insert(key, Entry { long_key: None, page });
+            self.pages.insert(key, Entry::Named(page));
         }
     }
 
     /// Removes a page. Callers hold the lock of the key.
-    pub(crate) fn remove(&self, key: &[u8]) -> Option<Arc<Page>> {
-        self.pages.remove(self.name(key).as_ref()).filter(|entry| entry.is_for(key)).map(|entry| entry.page)
+    pub(crate) fn remove(&self, key: &[u8]) -> Option<Page> {
+        self.pages.remove(self.name(key).as_ref())?.of(key)
     }
 
     /// The keys of the pages, in no order. One that comes or goes meanwhile may be among them or not.
-    pub(crate) fn pages(&self) -> impl Iterator<Item = (CacheKey, Arc<Page>)> {
-        self.pages.iter().map(|(key, entry)| (entry.long_key.unwrap_or_else(|| CacheKey::clone(&key)), entry.page))
+    pub(crate) fn pages(&self) -> impl Iterator<Item = (CacheKey, Page)> {
+        self.pages.iter().map(|(key, entry)| match entry {
+            Entry::Named(page) => (CacheKey::clone(&key), page),
+            Entry::Long(long) => long.as_ref().clone(),
+        })
     }
 
     /// Most bytes that the pages may take.

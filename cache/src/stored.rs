@@ -1,15 +1,18 @@
 //! A stored response: what the cache keeps. Never changed, only replaced.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
+use std::sync::atomic::{AtomicU8, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
 use http::header::{AGE, CACHE_CONTROL, CONTENT_LENGTH, DATE, ETAG, LAST_MODIFIED};
 use http::{HeaderName, HeaderValue, StatusCode};
 
+use crate::memory::{allocated, shared};
+use crate::moment::{Span, Stamp};
+use crate::page::Trouble;
 use crate::record::Record;
-use crate::word::{Word, age_value, expires};
+use crate::word::{KeptWord, Word, age_value, expires};
 use crate::{
     CDN_CACHE_CONTROL, CacheControl, Coding, EVERGATE_CACHE_CONTROL, Fields, Heed, Moment, Representation,
     ResponseHead, Sharing, Tags, may_be_coded,
@@ -18,21 +21,30 @@ use crate::{
 /// What Next.js says of its own cache.
 pub const X_NEXTJS_CACHE: HeaderName = HeaderName::from_static("x-nextjs-cache");
 
-/// A whole response with the times that its freshness is computed from.
+/// A whole response with the times that its freshness is computed from. A million of them may be there, so what all of them have is
+/// kept short, and what few of them have apart.
 #[derive(Clone, Debug)]
 pub struct StoredResponse {
     identity: Representation,
+    aside: Option<Box<Aside>>,
+    received: Stamp,
+    initial_age: Span,
+    explicit_lifetime: Option<Span>,
+    word: KeptWord,
+    kept: Kept,
+    generated_etag: bool,
+    attempts: Attempts,
+    /// How its revalidations fare.
+    trouble: Trouble,
+}
+
+/// What few responses have.
+#[derive(Clone, Debug, Default)]
+struct Aside {
     /// What was made of it in other codings.
     coded: Vec<(Coding, Representation)>,
-    attempts: Attempts,
     /// What the handler says to this cache alone: kept for the next revalidation, and never sent.
     targeted: Fields,
-    received: Moment,
-    initial_age: Duration,
-    explicit_lifetime: Option<Duration>,
-    generated_etag: bool,
-    word: Word,
-    kept: Kept,
 }
 
 /// What is kept beside a response.
@@ -48,8 +60,6 @@ pub(crate) struct Kept {
     pub(crate) dating: Dating,
     /// Whether it was fresh when it came.
     pub(crate) arrival: Arrival,
-    /// Why it was made.
-    pub(crate) making: Making,
 }
 
 /// Whether a response was fresh when it came, by the word of a cache in its handler or on the way.
@@ -85,13 +95,13 @@ pub(crate) fn is_called_stale(head: &ResponseHead) -> bool {
 pub const SOON: Duration = Duration::from_secs(1);
 
 /// Why a response was made.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Making {
     /// Somebody asked for it.
     #[default]
     OnDemand,
-    /// It was made before anybody asked; the flag says whether somebody has since.
-    Ahead(Arc<AtomicBool>),
+    /// It was made before anybody asked.
+    Ahead,
 }
 
 /// Who says when a response was made, in its `Date`.
@@ -107,10 +117,7 @@ pub enum Dating {
 impl Dating {
     /// The `Date` of a head, if its handler says it.
     pub(crate) fn of(self, head: &ResponseHead) -> Option<&HeaderValue> {
-        match self {
-            Dating::ByHandler => head.fields.get(&DATE),
-            Dating::ByGateway => None,
-        }
+        head.fields.get(&DATE).filter(|_| self == Dating::ByHandler)
     }
 }
 
@@ -135,18 +142,35 @@ pub(crate) enum Description {
     Nothing,
 }
 
-/// Which codings were tried, a bit for each: once for each body, whatever is found out about it meanwhile.
-#[derive(Clone, Debug, Default)]
-struct Attempts(Arc<AtomicU8>);
+/// Which codings were tried, a bit for each: once for each body, whatever is found out about it meanwhile. A copy begins where the
+/// other is.
+#[derive(Debug, Default)]
+struct Attempts(AtomicU8);
+
+impl Clone for Attempts {
+    fn clone(&self) -> Attempts {
+        Attempts(AtomicU8::new(self.0.load(Ordering::Acquire)))
+    }
+}
 
 impl StoredResponse {
     /// A response whose head arrived at `received` and whose body is whole. `Age` is taken out of the head and remembered;
     /// `Content-Length` becomes the body's. `etag` is the one the gateway made, where the handler gave none: it is told to
-    /// visitors and never to the handler.
-    pub fn new(mut head: ResponseHead, body: Bytes, received: Moment, etag: Option<HeaderValue>) -> StoredResponse {
-        let initial_age = age_value(&head);
-        let explicit_lifetime = explicit_lifetime(&head, received);
-        let word = Word::of(&head, received);
+    /// visitors and never to the handler. The body is copied: it may be a part of something larger, which would stay in memory.
+    pub fn new(head: ResponseHead, body: &[u8], received: Moment, etag: Option<HeaderValue>) -> StoredResponse {
+        StoredResponse::written(head, (body.len(), |whole| whole.extend_from_slice(body)), received, etag)
+    }
+
+    /// The same with a body of a length, which is appended.
+    pub(crate) fn written(
+        mut head: ResponseHead,
+        (length, write): (usize, impl FnOnce(&mut Vec<u8>)),
+        received: Moment,
+        etag: Option<HeaderValue>,
+    ) -> StoredResponse {
+        let initial_age = age_value(&head).into();
+        let explicit_lifetime = explicit_lifetime(&head, received).map(Span::from);
+        let word = Word::of(&head, received).into();
         head.fields.remove(&AGE);
         let targeted: Fields =
             head.fields.get_all(&EVERGATE_CACHE_CONTROL).map(|value| (EVERGATE_CACHE_CONTROL, value.clone())).collect();
@@ -157,32 +181,34 @@ impl StoredResponse {
             head.fields.append(ETAG, etag);
         }
         StoredResponse {
-            identity: Representation::new(head, body),
-            coded: Vec::new(),
-            attempts: Attempts::default(),
-            targeted,
-            received,
+            identity: Representation::written(head, length, write),
+            aside: (!targeted.is_empty()).then(|| Box::new(Aside { targeted, ..Aside::default() })),
+            received: received.into(),
             initial_age,
             explicit_lifetime,
-            generated_etag,
             word,
             kept: Kept::default(),
+            generated_etag,
+            attempts: Attempts::default(),
+            trouble: Trouble::default(),
         }
     }
 
     /// The same with another age of arrival, and with what is kept beside it.
     pub(crate) fn with(self, initial_age: Duration, kept: Kept) -> StoredResponse {
-        let mut with = StoredResponse { initial_age, kept, ..self };
-        if with.recoding() == Recoding::Never {
-            with.coded.clear();
+        let mut with = StoredResponse { initial_age: initial_age.into(), kept, ..self };
+        if with.recoding() == Recoding::Never
+            && let Some(aside) = &mut with.aside
+        {
+            aside.coded.clear();
         }
         with
     }
 
     /// The head that a 304 (Not Modified) leaves: the fields that it carries replace those stored (RFC 9111 section 3.2).
     pub fn updated_by(&self, not_modified: &ResponseHead) -> ResponseHead {
-        let mut head = self.head().clone();
-        for (name, value) in self.targeted.iter() {
+        let mut head = self.head();
+        for (name, value) in self.aside.iter().flat_map(|aside| aside.targeted.iter()) {
             head.fields.append(name.clone(), value.clone());
         }
         let updates = |name: &HeaderName| not_modified.fields.contains(name) && !about_the_body(name);
@@ -207,38 +233,48 @@ impl StoredResponse {
     ) -> StoredResponse {
         let mut head = self.updated_by(not_modified);
         head.fields.retain(|name, _| !unshared.contains(name));
-        let mut renewed = StoredResponse::new(head, self.body().clone(), received, None);
+        let mut renewed = StoredResponse::new(head, &self.body(), received, None);
         renewed.generated_etag = self.generated_etag && !not_modified.fields.contains(&ETAG);
-        renewed.attempts = self.attempts.clone();
-        for (coding, representation) in &self.coded {
-            let coded = renewed.identity.coded(*coding, representation.body().clone());
-            renewed.coded.push((*coding, coded));
-        }
+        renewed.take_codings_of(self);
         renewed
     }
 
     /// The same with one more coding of its body.
-    pub(crate) fn with_coding(&self, coding: Coding, body: Bytes) -> StoredResponse {
+    pub(crate) fn with_coding(&self, coding: Coding, body: &[u8]) -> StoredResponse {
         let mut more = self.clone();
-        more.coded.retain(|(known, _)| *known != coding);
-        more.coded.push((coding, self.identity.coded(coding, body)));
+        let coded = self.identity.coded(coding, body);
+        let known = &mut more.aside.get_or_insert_default().coded;
+        known.retain(|(known, _)| *known != coding);
+        known.push((coding, coded));
         more
+    }
+
+    /// Takes over what was tried with the same body, and what was made of it.
+    fn take_codings_of(&mut self, other: &StoredResponse) {
+        self.attempts.0.fetch_or(other.attempts.0.load(Ordering::Acquire), Ordering::AcqRel);
+        for (coding, coded) in other.aside.iter().flat_map(|aside| &aside.coded) {
+            if self.coded(*coding).is_none() {
+                let coded = self.identity.coded(*coding, &coded.body());
+                self.aside.get_or_insert_default().coded.push((*coding, coded));
+            }
+        }
     }
 
     /// The same with what was made of the same body meanwhile.
     pub(crate) fn with_codings_of(&self, other: &StoredResponse) -> StoredResponse {
-        let missing = other.coded.iter().filter(|(coding, _)| self.coded(*coding).is_none());
-        missing.fold(self.clone(), |more, (coding, coded)| more.with_coding(*coding, coded.body().clone()))
+        let mut more = self.clone();
+        more.take_codings_of(other);
+        more
     }
 
     /// The same moments and word with another head and body: more of what it was a part of.
-    pub(crate) fn reshaped(&self, head: ResponseHead, body: Bytes) -> StoredResponse {
-        StoredResponse::new(head, body, self.received, None).with(self.initial_age, self.kept.clone())
+    pub(crate) fn reshaped(&self, head: ResponseHead, body: &[u8]) -> StoredResponse {
+        StoredResponse::new(head, body, self.received(), None).with(self.initial_age.get(), self.kept.clone())
     }
 
-    /// Whether `other` has the very same body, whatever was found out about it since.
+    /// Whether `other` has the same body, whatever was found out about it since.
     pub(crate) fn shares_body_with(&self, other: &StoredResponse) -> bool {
-        std::ptr::eq(self.body().as_ptr(), other.body().as_ptr()) && self.body().len() == other.body().len()
+        self.identity.shares_body_with(&other.identity)
     }
 
     /// Whether other codings may be made of it.
@@ -254,19 +290,19 @@ impl StoredResponse {
 
     /// What was made of it in a coding.
     pub fn coded(&self, coding: Coding) -> Option<&Representation> {
-        self.coded.iter().find(|(known, _)| *known == coding).map(|(_, representation)| representation)
+        let coded = self.aside.as_ref().and_then(|aside| aside.coded.iter().find(|(known, _)| *known == coding));
+        coded.map(|(_, representation)| representation)
     }
 
-    /// Whether a coding of it is to be made now by whoever asks: true once.
+    /// Whether a coding of it was tried, or is being made.
+    pub fn is_claimed(&self, coding: Coding) -> bool {
+        self.attempts.0.load(Ordering::Acquire) & attempt(coding) != 0
+    }
+
+    /// Whether a coding of it is to be made now by whoever asks: true once. Where a confirmation lands at that moment, what it
+    /// brings may have it made once more.
     pub fn claim(&self, coding: Coding) -> bool {
-        let bit = attempt(coding);
-        // Looked at first: most who ask come after it was tried.
-        self.attempts.0.load(Ordering::Acquire) & bit == 0 && self.attempts.0.fetch_or(bit, Ordering::AcqRel) & bit == 0
-    }
-
-    /// A coding that was claimed could not be tried: the next who asks may.
-    pub fn give_back(&self, coding: Coding) {
-        self.attempts.0.fetch_and(!attempt(coding), Ordering::AcqRel);
+        self.attempts.0.fetch_or(attempt(coding), Ordering::AcqRel) & attempt(coding) == 0
     }
 
     /// As its handler made it.
@@ -274,60 +310,73 @@ impl StoredResponse {
         &self.identity
     }
 
-    /// Status and fields as visitors see them.
-    pub fn head(&self) -> &ResponseHead {
+    /// The status.
+    pub fn status(&self) -> StatusCode {
+        self.identity.status()
+    }
+
+    /// Status and fields as visitors see them ([`Representation::head`]).
+    pub fn head(&self) -> ResponseHead {
         self.identity.head()
     }
 
     /// The status line and the fields as HTTP/1.1 writes them, without the empty line.
-    pub fn wire(&self) -> &Bytes {
+    pub fn wire(&self) -> &[u8] {
         self.identity.wire()
     }
 
     /// The whole body.
-    pub fn body(&self) -> &Bytes {
+    pub fn body(&self) -> Bytes {
         self.identity.body()
+    }
+
+    /// The length of the body, in bytes.
+    pub fn length(&self) -> usize {
+        self.identity.length()
     }
 
     /// The current age (RFC 9111 section 4.2.3): what it had when it came, and the time it has been here.
     pub fn age(&self, now: Moment) -> Duration {
-        self.initial_age.saturating_add(self.resident(now))
+        self.initial_age.get().saturating_add(self.resident(now))
     }
 
     /// How long it has been here.
     pub fn resident(&self, now: Moment) -> Duration {
-        now.since(self.received)
+        now.since(self.received())
     }
 
     /// The handler's own word on how long it is good from when it came, if it gave one.
     pub fn explicit_lifetime(&self) -> Option<Duration> {
-        self.explicit_lifetime
+        self.explicit_lifetime.map(Span::get)
     }
 
     /// The entity tag that the handler gave; one made by the gateway means nothing to it.
-    pub fn handler_etag(&self) -> Option<&HeaderValue> {
-        self.head().fields.get(&ETAG).filter(|_| !self.generated_etag)
+    pub fn handler_etag(&self) -> Option<HeaderValue> {
+        if self.generated_etag { None } else { self.identity.value(&ETAG) }
     }
 
     /// When it was made, if its handler says so.
-    pub fn handler_date(&self) -> Option<&HeaderValue> {
-        self.kept.dating.of(self.head())
+    pub fn handler_date(&self) -> Option<HeaderValue> {
+        match self.kept.dating {
+            Dating::ByHandler => self.identity.value(&DATE),
+            Dating::ByGateway => None,
+        }
     }
 
     /// The modification date that the handler gave.
-    pub fn last_modified(&self) -> Option<&HeaderValue> {
-        self.head().fields.get(&LAST_MODIFIED)
+    pub fn last_modified(&self) -> Option<HeaderValue> {
+        self.identity.value(&LAST_MODIFIED)
     }
 
     /// Whether the handler can be asked if it is still good: a 200 that it gave a validator.
     pub fn can_be_confirmed(&self) -> bool {
-        self.head().status == StatusCode::OK && (self.handler_etag().is_some() || self.last_modified().is_some())
+        self.status() == StatusCode::OK && (self.handler_etag().is_some() || self.last_modified().is_some())
     }
 
     /// Whether a 304 with this head speaks of it: a strong tag must be its own (RFC 9111 section 4.3.4).
     pub fn is_meant_by(&self, not_modified: &ResponseHead) -> bool {
         match not_modified.fields.get(&ETAG) {
-            Some(etag) if !etag.as_bytes().starts_with(b"W/") => self.handler_etag() == Some(etag),
+            Some(etag) if !etag.as_bytes().starts_with(b"W/") => self.handler_etag().as_ref() == Some(etag),
             Some(_) | None => true,
         }
     }
@@ -338,7 +387,7 @@ impl StoredResponse {
         let opaque = |etag: &HeaderValue| etag.as_bytes().strip_prefix(b"W/").unwrap_or(etag.as_bytes()).to_vec();
         match (not_modified.fields.get(&ETAG), not_modified.fields.get(&LAST_MODIFIED)) {
             (Some(etag), _) if etag.as_bytes().starts_with(b"W/") => {
-                self.handler_etag().is_some_and(|own| opaque(own) == opaque(etag))
+                self.handler_etag().is_some_and(|own| opaque(&own) == opaque(etag))
             }
             (Some(_), _) => self.is_meant_by(not_modified),
             (None, Some(modified)) => self.last_modified().is_none_or(|own| own == modified),
@@ -349,11 +398,11 @@ impl StoredResponse {
     /// What the answer to a HEAD says of it: whether every validator that the answer has is its own, and the length (RFC 9111
     /// section 4.3.5).
     pub(crate) fn description(&self, head: &ResponseHead) -> Description {
-        let length = HeaderValue::from(self.body().len());
-        let own = [(ETAG, self.handler_etag()), (LAST_MODIFIED, self.last_modified()), (CONTENT_LENGTH, Some(&length))];
+        let length = HeaderValue::from(self.length());
+        let own = [(ETAG, self.handler_etag()), (LAST_MODIFIED, self.last_modified()), (CONTENT_LENGTH, Some(length))];
         let mut said = own.iter().filter(|(name, _)| head.fields.contains(name)).peekable();
         let same = said.peek().is_some();
-        if head.status != self.head().status || !said.all(|(name, own)| head.fields.get(name) == *own) {
+        if head.status != self.status() || !said.all(|(name, own)| head.fields.get(name) == own.as_ref()) {
             Description::Another
         } else if same {
             Description::This
@@ -386,29 +435,27 @@ impl StoredResponse {
 
     /// Whether it was made before anybody asked, and is served for the first time now: true once.
     pub fn first_use(&self) -> bool {
-        match &self.kept.making {
-            Making::OnDemand => false,
-            // Looked at first: most who ask are not the first.
-            Making::Ahead(used) => !used.load(Ordering::Acquire) && !used.swap(true, Ordering::AcqRel),
-        }
+        self.record().is_some_and(Record::first_use)
     }
 
     /// Whether it was made before anybody asked, and has not been served yet. Looking is no use of it.
     pub fn is_unused(&self) -> bool {
-        match &self.kept.making {
-            Making::OnDemand => false,
-            Making::Ahead(used) => !used.load(Ordering::Acquire),
-        }
+        self.record().is_some_and(Record::is_unused)
     }
 
     /// When its head arrived.
     pub fn received(&self) -> Moment {
-        self.received
+        self.received.moment()
     }
 
     /// The handler's word on it.
-    pub(crate) fn word(&self) -> &Word {
-        &self.word
+    pub(crate) fn word(&self) -> Word {
+        self.word.get()
+    }
+
+    /// How its revalidations fare.
+    pub(crate) fn trouble(&self) -> &Trouble {
+        &self.trouble
     }
 
     /// What is kept beside it.
@@ -418,8 +465,13 @@ impl StoredResponse {
 
     /// What it takes in memory, in bytes: its representations and the bookkeeping.
     pub fn size(&self) -> usize {
-        let coded = self.coded.iter().map(|(_, coded)| size_of::<(Coding, Representation)>() + coded.size());
-        size_of::<Self>() + self.identity.size() + coded.sum::<usize>() + self.record().map_or(0, Record::size)
+        let coded = |(_, coded): &(Coding, Representation)| size_of::<(Coding, Representation)>() + coded.size();
+        let aside = |aside: &Aside| {
+            let targeted = aside.targeted.size() + aside.targeted.len() * size_of::<(HeaderName, HeaderValue)>();
+            allocated(size_of::<Aside>()) + targeted + aside.coded.iter().map(coded).sum::<usize>()
+        };
+        let aside = self.aside.as_deref().map_or(0, aside);
+        shared(size_of::<Self>()) + self.identity.size() + aside + self.record().map_or(0, Record::size)
     }
 }
 

@@ -1,11 +1,12 @@
 //! Variance: the request fields that split a page, and the variants into which they split it.
 
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 use http::header::{ACCEPT_ENCODING, ACCEPT_LANGUAGE, AUTHORIZATION, COOKIE};
 use http::{HeaderMap, HeaderName, HeaderValue};
 
 use crate::list::{elements, find_outside_quotes};
+use crate::memory::{allocated, shared};
 
 /// Most request fields by which the responses of one page may differ: each is looked at in each look-up.
 pub const MAX_VARY_FIELDS: usize = 32;
@@ -33,7 +34,10 @@ pub enum Spelling {
 impl Variance {
     /// The variance over these fields.
     pub fn new(names: impl Into<Arc<[HeaderName]>>, spelling: Spelling) -> Variance {
-        Variance { names: names.into(), spelling }
+        let names = names.into();
+        // Where nothing splits a page, nothing is spelt.
+        let spelling = if names.is_empty() { Spelling::AsSent } else { spelling };
+        Variance { names, spelling }
     }
 
     /// The fields that a response names in `Vary`, each once; none when `*` is among them, in any line and place (RFC 9110
@@ -78,25 +82,26 @@ impl Variance {
     }
 }
 
-/// One of the pieces into which the variance of a page splits it: the values of the request fields that matter.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub struct Variant {
+/// One of the pieces into which the variance of a page splits it: the values of the request fields that matter. Most pages are not
+/// split, and their variant takes no room.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+pub struct Variant(Option<Arc<Piece>>);
+
+#[derive(Debug, PartialEq, Eq, Hash)]
+struct Piece {
     variance: Variance,
     values: Box<[u8]>,
 }
 
-impl Default for Variant {
-    fn default() -> Self {
-        Variant { variance: Variance::new([], Spelling::AsSent), values: Box::default() }
-    }
-}
+static UNSPLIT: LazyLock<Variance> = LazyLock::new(|| Variance::new([], Spelling::AsSent));
 
 impl Variant {
     /// The variant that `request` asks for.
     ///
     /// Several lines of one field are one list (RFC 9110 section 5.3), so they are joined before they are compared.
     pub fn of(variance: &Variance, request: &HeaderMap) -> Variant {
-        Variant { variance: variance.clone(), values: variance.values(request).into() }
+        let piece = || Arc::new(Piece { variance: variance.clone(), values: variance.values(request).into() });
+        Variant((!variance.names.is_empty()).then(piece))
     }
 
     /// Whether `request` asks for this one: every field that splits it has the value it was made for (RFC 9111 section 4.1).
@@ -107,21 +112,29 @@ impl Variant {
     /// The fields that split it from others, with the values it was made for; none where the request had no such field. Languages and
     /// codings that are put in order are kept in a form for comparing alone, so there the value is empty.
     pub fn fields(&self) -> impl Iterator<Item = (&HeaderName, Option<&[u8]>)> {
+        let variance = self.variance();
         let in_order = |name: &HeaderName| {
-            self.variance.spelling == Spelling::Normal && (*name == ACCEPT_LANGUAGE || *name == ACCEPT_ENCODING)
+            variance.spelling == Spelling::Normal && (*name == ACCEPT_LANGUAGE || *name == ACCEPT_ENCODING)
         };
-        let fields = self.variance.names.iter().zip(parts(&self.values));
+        let fields = variance.names.iter().zip(parts(self.values()));
         fields.map(move |(name, value)| (name, value.map(|value| if in_order(name) { &[][..] } else { value })))
     }
 
     /// What it differs in from others of its page.
     pub fn variance(&self) -> &Variance {
-        &self.variance
+        self.0.as_ref().map_or(&*UNSPLIT, |piece| &piece.variance)
     }
 
-    /// Size in bytes, for the store's accounting.
+    fn values(&self) -> &[u8] {
+        self.0.as_ref().map_or(&[], |piece| &piece.values)
+    }
+
+    /// What it takes in memory beside itself, in bytes.
     pub fn size(&self) -> usize {
-        self.values.len() + self.variance.names.len() * size_of::<HeaderName>()
+        let piece = |piece: &Arc<Piece>| {
+            shared(size_of::<Piece>()) + allocated(piece.values.len()) + shared(size_of_val(&*piece.variance.names))
+        };
+        self.0.as_ref().map_or(0, piece)
     }
 }
 
@@ -145,10 +158,12 @@ impl<'a> Selecting<'a> {
     }
 
     pub(crate) fn selects(&mut self, variant: &Variant) -> bool {
-        if self.only.is_some_and(|only| *only != variant.variance) {
-            return false;
+        match &variant.0 {
+            None => self.only.is_none_or(|only| only.names.is_empty()),
+            Some(piece) => {
+                self.only.is_none_or(|only| *only == piece.variance) && *self.values(&piece.variance) == *piece.values
+            }
         }
-        variant.variance.names.is_empty() || *self.values(&variant.variance) == *variant.values
     }
 
     /// The language that the request wants before any other, in lower case.
@@ -158,12 +173,12 @@ impl<'a> Selecting<'a> {
 
     /// Whether the request asks for this one, but for its `Accept-Language`.
     pub(crate) fn selects_but_for_language(&mut self, variant: &Variant) -> bool {
-        let names = &variant.variance.names;
+        let names = &variant.variance().names;
         if self.only.is_some() || !names.contains(&ACCEPT_LANGUAGE) {
             return false;
         }
-        let values = self.values(&variant.variance);
-        let mut pairs = names.iter().zip(parts(&variant.values).zip(parts(values)));
+        let values = self.values(variant.variance());
+        let mut pairs = names.iter().zip(parts(variant.values()).zip(parts(values)));
         pairs.all(|(name, (own, other))| *name == ACCEPT_LANGUAGE || own == other)
     }
 
@@ -271,28 +286,30 @@ fn weight(parameter: &[u8]) -> Option<u16> {
     (thousandths <= 1000).then_some(thousandths)
 }
 
-/// Appends a part of an identity, preceded by its presence and length, so that no two lists of parts give the same bytes.
+/// Appends a part of an identity, preceded by its presence and length, so that no two lists of parts give the same bytes: a number
+/// that is zero for none and one more than the length for some, seven bits a byte, the lowest first; all but the last byte have
+/// the eighth.
 pub(crate) fn put(buffer: &mut Vec<u8>, part: Option<&[u8]>) {
-    match part {
-        None => buffer.push(0),
-        Some(bytes) => {
-            buffer.push(1);
-            buffer.extend_from_slice(&(bytes.len() as u64).to_le_bytes());
-            buffer.extend_from_slice(bytes);
-        }
+    let mut number = part.map_or(0, |bytes| bytes.len() + 1);
+    while number >= 0x80 {
+        buffer.push(number.to_le_bytes()[0] | 0x80);
+        number >>= 7;
     }
+    buffer.push(number.to_le_bytes()[0]);
+    buffer.extend_from_slice(part.unwrap_or_default());
 }
 
 /// The parts that [`put`] has put one behind the other.
 pub(crate) fn parts(mut bytes: &[u8]) -> impl Iterator<Item = Option<&[u8]>> {
     std::iter::from_fn(move || {
-        let (presence, rest) = bytes.split_first()?;
-        if *presence == 0 {
+        let end = bytes.iter().position(|byte| byte & 0x80 == 0)?;
+        let (number, rest) = bytes.split_at_checked(end + 1)?;
+        let digit = |sum: usize, byte: &u8| sum.checked_mul(0x80)?.checked_add(usize::from(byte & 0x7f));
+        let Some(length) = number.iter().rev().try_fold(0, digit)?.checked_sub(1) else {
             bytes = rest;
             return Some(None);
-        }
-        let (length, rest) = rest.split_first_chunk()?;
-        let (part, rest) = rest.split_at_checked(usize::try_from(u64::from_le_bytes(*length)).ok()?)?;
+        };
+        let (part, rest) = rest.split_at_checked(length)?;
         bytes = rest;
         Some(Some(part))
     })

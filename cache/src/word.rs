@@ -7,6 +7,7 @@ use http::{HeaderValue, StatusCode};
 
 use crate::date::http_date;
 use crate::directives::seconds;
+use crate::moment::Span;
 use crate::stored::is_called_stale;
 use crate::targeted::Heeded;
 use crate::{CacheControl, Moment, ResponseHead, SOON};
@@ -50,6 +51,47 @@ impl Word {
             ask_each_time: control.no_cache == crate::Restriction::Whole,
             stale_while_revalidate: control.stale_while_revalidate.unwrap_or_default(),
             stale_if_error: control.stale_if_error.unwrap_or_default(),
+        }
+    }
+}
+
+/// A word as it is kept beside each response, in a third of the room.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct KeptWord {
+    /// The explicit lifetime, or what may be guessed: there is no guess where there is one.
+    lifetime: Option<Span>,
+    /// In seconds, as they are said.
+    stale_while_revalidate: u32,
+    stale_if_error: u32,
+    guessed: bool,
+    forbids_stale: bool,
+    ask_each_time: bool,
+}
+
+impl From<Word> for KeptWord {
+    fn from(word: Word) -> KeptWord {
+        let seconds = |window: Duration| u32::try_from(window.as_secs()).unwrap_or(u32::MAX);
+        KeptWord {
+            lifetime: word.lifetime.or(word.guess).map(Span::from),
+            stale_while_revalidate: seconds(word.stale_while_revalidate),
+            stale_if_error: seconds(word.stale_if_error),
+            guessed: word.lifetime.is_none(),
+            forbids_stale: word.forbids_stale,
+            ask_each_time: word.ask_each_time,
+        }
+    }
+}
+
+impl KeptWord {
+    pub(crate) fn get(self) -> Word {
+        let lifetime = self.lifetime.map(Span::get);
+        Word {
+            lifetime: lifetime.filter(|_| !self.guessed),
+            guess: lifetime.filter(|_| self.guessed),
+            forbids_stale: self.forbids_stale,
+            ask_each_time: self.ask_each_time,
+            stale_while_revalidate: Duration::from_secs(self.stale_while_revalidate.into()),
+            stale_if_error: Duration::from_secs(self.stale_if_error.into()),
         }
     }
 }

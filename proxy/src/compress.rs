@@ -17,16 +17,20 @@ use crate::gateway::Gateway;
 /// Codes a stored response behind its visitors' backs, unless that was begun already. Where every turn is taken, the next who
 /// asks for this coding tries again.
 pub fn begin(gateway: &Arc<Gateway>, key: &[u8], response: &Arc<StoredResponse>, coding: Coding) {
+    // Looked at first: most who ask come after it was tried.
+    if response.is_claimed(coding) {
+        return;
+    }
+    let Ok(turn) = Arc::clone(&gateway.coders).try_acquire_owned() else { return };
     if !response.claim(coding) {
         return;
     }
-    let Ok(turn) = Arc::clone(&gateway.coders).try_acquire_owned() else { return response.give_back(coding) };
     let (gateway, key, response) = (Arc::clone(gateway), key.to_vec(), Arc::clone(response));
     // On a thread of its own, where a panic of an encoder ends nothing else: the response just stays without this coding.
     tokio::task::spawn_blocking(move || {
         let _turn = turn;
-        match encode(coding, response.body()) {
-            Ok(coded) if coded.len() < response.body().len() => {
+        match encode(coding, &response.body()) {
+            Ok(coded) if coded.len() < response.length() => {
                 gateway.cache.keep_coding(&key, &response, coding, &Bytes::from(coded));
             }
             Ok(_) => {}

@@ -90,7 +90,7 @@ pub fn start(
         downstream_tags: snapshot.downstream_tags,
         making: match errand {
             Errand::Miss | Errand::Refresh(_) => Making::OnDemand,
-            Errand::Ahead => Making::Ahead(Arc::default()),
+            Errand::Ahead => Making::Ahead,
         },
         request: match errand {
             Errand::Miss | Errand::Ahead => asked,

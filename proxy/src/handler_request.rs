@@ -55,8 +55,8 @@ impl HandlerRequest {
         if let Some(old) = old.filter(|old| old.can_be_confirmed()) {
             // What the gateway has takes the place of what the visitor has (RFC 9111 section 4.3.1).
             asked = asked.unconditional();
-            asked.fields.extend(old.handler_etag().map(|etag| (IF_NONE_MATCH, etag.clone())));
-            asked.fields.extend(old.last_modified().map(|modified| (IF_MODIFIED_SINCE, modified.clone())));
+            asked.fields.extend(old.handler_etag().map(|etag| (IF_NONE_MATCH, etag)));
+            asked.fields.extend(old.last_modified().map(|modified| (IF_MODIFIED_SINCE, modified)));
         }
         asked
     }

@@ -243,13 +243,13 @@ fn variant(gateway: &Gateway, held: &Held, policy: Option<&Policy>, now: Moment)
     let vary = held.variant.fields().map(|(name, value)| (name.as_str().to_owned(), value.map(text).into()));
     VariantTold {
         vary: vary.collect(),
-        status: response.head().status.as_u16(),
+        status: response.status().as_u16(),
         state,
         age: response.age(now).as_secs(),
         ttl,
         invalidated: held.invalidated,
         part: matches!(held.content, Holding::Part(_)),
-        bytes: response.body().len(),
+        bytes: response.length(),
         hits: response.hits(),
         tags: response.tags().iter().map(str::to_owned).collect(),
     }

@@ -194,7 +194,7 @@ impl Seeking<'_> {
         let mut looks = 1;
         loop {
             let waiter = match gateway.cache.lookup(&asked, gateway.clock.now()) {
-                Lookup::Hit { response, .. } => return successful(response.head().status, Found::There),
+                Lookup::Hit { response, .. } => return successful(response.status(), Found::There),
                 Lookup::Stale { response, reason, refresh, .. } => match (self.page.stale, refresh, reason) {
                     (WhenStale::Refreshed, Some(fill), _) => self.refresh(fill).await?,
                     (WhenStale::Refreshed, None, StaleReason::Error) => return Err(Unrendered::BackingOff),
@@ -203,7 +203,7 @@ impl Seeking<'_> {
                         None,
                         StaleReason::Revalidating | StaleReason::Asked | StaleReason::Invalidated,
                     )
-                    | (WhenStale::Left, _, _) => return successful(response.head().status, Found::There),
+                    | (WhenStale::Left, _, _) => return successful(response.status(), Found::There),
                 },
                 Lookup::Collapsed { waiter, .. } => waiter,
                 Lookup::Miss { fill, .. } => {
@@ -253,7 +253,7 @@ async fn wait(mut waiter: Waiter<Failure>) -> Result<(), Unrendered> {
                 while reader.next().await.map_err(|_| Unrendered::Cut)?.is_some() {}
                 successful(streaming.head().status, Found::Rendered).map(drop)
             }
-            Awaited::Renewed(response, _) => successful(response.head().status, Found::Rendered).map(drop),
+            Awaited::Renewed(response, _) => successful(response.status(), Found::Rendered).map(drop),
             Awaited::Declined(reason) => Err(Unrendered::NotKept(reason)),
             Awaited::Failed(failure) => Err(Unrendered::Failed(failure)),
             Awaited::Crowded => Err(Unrendered::Failed(Failure::Crowded)),

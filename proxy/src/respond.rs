@@ -98,17 +98,17 @@ impl Lines<'_> {
     /// The status.
     pub fn status(&self) -> StatusCode {
         match self {
-            Lines::Stored(representation) => representation.head().status,
+            Lines::Stored(representation) => representation.status(),
             Lines::Given(status, _) | Lines::Amended(status, _) => *status,
         }
     }
 
     /// The fields.
-    pub fn fields(&self) -> &Fields {
+    pub fn fields(&self) -> Cow<'_, Fields> {
         match self {
-            Lines::Stored(representation) => &representation.head().fields,
-            Lines::Given(_, fields) => fields,
-            Lines::Amended(_, fields) => fields,
+            Lines::Stored(representation) => Cow::Owned(representation.head().fields),
+            Lines::Given(_, fields) => Cow::Borrowed(fields),
+            Lines::Amended(_, fields) => Cow::Borrowed(fields),
         }
     }
 }

@@ -14,12 +14,12 @@ use std::future::Future;
 use std::sync::Arc;
 
 use evergate_cache::{
-    Asked, Awaited, DeclineReason, FailureKind, Fill, Glance, Lookup, Missing, Moment, Policy, ResponseHead,
-    StaleReason, Variant, Waiter,
+    Asked, Awaited, DeclineReason, FailureKind, Fill, Glance, Lookup, Missing, Moment, Policy, StaleReason, Variant,
+    Waiter,
 };
 use futures::FutureExt;
 use http::header::{CACHE_CONTROL, RANGE, RETRY_AFTER};
-use http::{HeaderValue, Method, StatusCode};
+use http::{HeaderName, HeaderValue, Method, StatusCode};
 
 use crate::admission::{Admission, Selected, admit, tunnel_refused};
 use crate::failure::Failure;
@@ -422,7 +422,7 @@ impl Serving<'_> {
             Awaited::Renewed(response, _) => {
                 let outcome = Outcome::Revalidated { missing: shared.missing, collapsed: shared.collapsed };
                 let age = response.age(self.gateway.clock.now());
-                let used_up = || self.used_up(age, response.head(), response.received());
+                let used_up = || self.used_up(age, &response.head(), response.received());
                 let age = if shared.invalidated { used_up() } else { age };
                 self.stored_at(&response, (outcome, age), responder).await
             }
@@ -490,14 +490,14 @@ impl Serving<'_> {
 
     /// What visitors are told of a success: the operator's own word always, the gateway's where the handler is silent; nothing
     /// where the handler decides.
-    fn told(&self, head: &ResponseHead) -> Option<ToldNow<'_>> {
+    fn told(&self, status: StatusCode, says: impl Fn(&HeaderName) -> bool) -> Option<ToldNow<'_>> {
         let told = self.selected.told?;
-        if !head.status.is_success() || !told.configured && head.fields.contains(&CACHE_CONTROL) {
+        if !status.is_success() || !told.configured && says(&CACHE_CONTROL) {
             return None;
         }
         // What the handler says to CDNs it says itself (RFC 9213).
         let cdn = told.cdn_cache_control.as_ref();
-        let cdn = cdn.filter(|_| !head.fields.contains(&evergate_cache::CDN_CACHE_CONTROL));
+        let cdn = cdn.filter(|_| !says(&evergate_cache::CDN_CACHE_CONTROL));
         Some(ToldNow { cache_control: &told.cache_control, cdn_cache_control: cdn })
     }
 

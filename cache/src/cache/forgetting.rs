@@ -118,12 +118,12 @@ impl<F: Clone> Cache<F> {
             if unswept.load(Ordering::Acquire) > 0 {
                 return;
             }
-            if page.swept(is_gone, now, until).is_none() {
+            if page.swept(is_gone, now, until.into()).is_none() {
                 continue;
             }
             // Looked at again under the lock of the key, under which pages change.
             let shard = flights.lock(key.as_bytes());
-            match store.get(key.as_bytes()).and_then(|page| page.swept(is_gone, now, until)) {
+            match store.get(key.as_bytes()).and_then(|page| page.swept(is_gone, now, until.into())) {
                 Some(rest) if rest.is_empty() || left_marks >= MOST_MARKS && !rest.holds_any() => {
                     drop(store.remove(key.as_bytes()));
                 }
@@ -152,7 +152,7 @@ impl<F: Clone> Cache<F> {
             let shard = flights.lock(key.as_bytes());
             if let Some(page) = store.get(key.as_bytes()) {
                 page.stored().filter_map(StoredResponse::record).for_each(Record::charge_anew);
-                store.replace(key, Page::clone(&page));
+                store.replace(key, page);
             }
             drop(shard);
             store.settle();

@@ -139,7 +139,7 @@ impl<F: Clone> Cache<F> {
         let mut stored = Vec::new();
         for (variant, content) in page.contents() {
             let content = match content {
-                Content::Stored(response, _) => Holding::Whole(Arc::clone(response)),
+                Content::Stored(response) => Holding::Whole(Arc::clone(response)),
                 Content::Part(part) => Holding::Part(Arc::clone(part)),
                 Content::Declined(..) | Content::Forgotten(_) => continue,
             };
@@ -155,7 +155,7 @@ impl<F: Clone> Cache<F> {
 }
 
 /// A page among others: the most popular is the least, and of two equal ones the first by its key.
-struct Candidate(Reverse<u64>, CacheKey, Arc<Page>);
+struct Candidate(Reverse<u64>, CacheKey, Page);
 
 impl Candidate {
     fn rank(&self) -> (Reverse<u64>, &[u8]) {

@@ -178,7 +178,7 @@ impl Story {
             }
             Act::Renew(expected) => {
                 let renewed = self.fill().renew(&head(304, &[("x-confirmed", "1")]), now, Terms::default());
-                assert_eq!(renewed.map(|response| text(response.body())).as_deref(), expected);
+                assert_eq!(renewed.map(|response| text(&response.body())).as_deref(), expected);
             }
             Act::Decline(reason) => self.fill().decline(reason, now),
             Act::Fail => self.fill().fail("boom", FailureKind::Unreachable, now, 0.0),
@@ -211,17 +211,17 @@ impl Story {
 
 fn answer_in_words(answer: &Lookup<&'static str>) -> String {
     match answer {
-        Lookup::Hit { response, ttl: Some(ttl) } => format!("hit {} ttl={}", text(response.body()), ttl.as_secs()),
-        Lookup::Hit { response, ttl: None } => format!("hit {}", text(response.body())),
+        Lookup::Hit { response, ttl: Some(ttl) } => format!("hit {} ttl={}", text(&response.body()), ttl.as_secs()),
+        Lookup::Hit { response, ttl: None } => format!("hit {}", text(&response.body())),
         Lookup::Stale { response, staleness, reason, refresh } => {
             let refreshes = if refresh.is_some() { " refresh" } else { "" };
             assert!(refresh.as_ref().is_none_or(|fill| fill.missing() == Missing::Stale));
-            format!("stale {} {} {}{refreshes}", text(response.body()), staleness.as_secs(), reason.as_str())
+            format!("stale {} {} {}{refreshes}", text(&response.body()), staleness.as_secs(), reason.as_str())
         }
         Lookup::Collapsed { missing, .. } => format!("collapsed {}", name(*missing)),
         Lookup::Miss { fill, missing } => {
             assert_eq!(fill.missing(), *missing);
-            let old = fill.old().map(|old| format!(" old={}", text(old.body())));
+            let old = fill.old().map(|old| format!(" old={}", text(&old.body())));
             format!("miss {}{}", name(*missing), old.unwrap_or_default())
         }
         Lookup::Pass(reason) => format!("pass {}", reason.as_str()),
@@ -265,7 +265,7 @@ fn in_words(awaited: Awaited<&'static str>) -> String {
         Awaited::Streaming(_, reader) => streams(reader),
         Awaited::Alone(Some(reason), _, reader) => format!("alone {} {}", reason.as_str(), streams(reader)),
         Awaited::Alone(None, _, reader) => format!("alone {}", streams(reader)),
-        Awaited::Renewed(response, _) => format!("renewed {}", text(response.body())),
+        Awaited::Renewed(response, _) => format!("renewed {}", text(&response.body())),
         Awaited::Declined(reason) => format!("declined {}", reason.as_str()),
         Awaited::Failed(failure) => format!("failed {failure}"),
         Awaited::Unrelated | Awaited::Outdated => "unrelated".to_owned(),

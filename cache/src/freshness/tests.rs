@@ -2,7 +2,6 @@
 
 use std::time::{Duration, SystemTime};
 
-use bytes::Bytes;
 use http::{HeaderName, HeaderValue, StatusCode};
 use proptest::prelude::*;
 
@@ -23,7 +22,7 @@ fn stored(status: u16, lines: &[(&str, &str)]) -> StoredResponse {
         |(name, value): &(&str, &str)| (name.parse::<HeaderName>().unwrap(), HeaderValue::from_str(value).unwrap());
     let fields: Fields = lines.iter().map(line).collect();
     let head = ResponseHead { status: StatusCode::from_u16(status).unwrap(), fields };
-    StoredResponse::new(head, Bytes::from_static(b"body"), after(Duration::ZERO), None)
+    StoredResponse::new(head, b"body", after(Duration::ZERO), None)
 }
 
 /// Fresh for a minute, served stale up to ten, errors for ten seconds.
@@ -162,7 +161,7 @@ fn what_is_stale_when_it_comes_is_not_kept() {
         let windows = negative(window, negative_ttl);
         let lines = if word.is_empty() { &[][..] } else { &[("cache-control", word)][..] };
         let response = stored(status, lines);
-        let found = windows.keeps(response.head(), after(Duration::ZERO));
+        let found = windows.keeps(&response.head(), after(Duration::ZERO));
         assert_eq!(found, expected, "{status} {word:?} in {windows:?}");
         // Which is what a look-up at that moment would say.
         let fresh = matches!(windows.freshness(&response, after(Duration::ZERO)), Freshness::Fresh { .. });

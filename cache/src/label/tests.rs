@@ -5,6 +5,7 @@ use std::time::{Duration, SystemTime};
 use proptest::prelude::*;
 
 use super::{Kind, Label, bare, name};
+use crate::memory::allocated;
 use crate::standing::{Mark, Validity};
 use crate::{Forgetting, Moment};
 
@@ -34,7 +35,7 @@ fn a_label_tells_what_it_is() {
     for broken in [&b""[..], b"p", b"p\x05\0\0\0abc", b"p\xff\xff\xff\xffabc"] {
         assert_eq!(Label::new(broken).split(Kind::Path), None, "{broken:?}");
     }
-    assert_eq!(Label::new(&[b'x'; 1000]).size(), Label::new(b"").size() + 1000);
+    assert_eq!(Label::new(&[b'x'; 1000]).size(), Label::new(b"").size() + allocated(1000));
 }
 
 #[test]

@@ -2,7 +2,6 @@
 
 use std::time::{Duration, SystemTime};
 
-use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use proptest::prelude::*;
 
@@ -51,7 +50,7 @@ fn request(lines: &[Line<'_>]) -> HeaderMap {
 }
 
 fn stored(status: u16, lines: &[Line<'_>]) -> StoredResponse {
-    StoredResponse::new(head(status, lines), Bytes::from_static(b"body"), after(0), None)
+    StoredResponse::new(head(status, lines), b"body", after(0), None)
 }
 
 /// An answer that came with some age to a request, and what is there already.

@@ -121,7 +121,7 @@ fn part_with(first: usize, end: usize, tag: &str, seconds: u64, more: &[Line<'_>
     let came = seconds.to_string();
     let body = Bytes::from_static(&BODY.as_bytes()[first..end]);
     let lines = [&[("etag", tag.as_str()), ("x-came", came.as_str())], more].concat();
-    let response = StoredResponse::new(head(200, &lines), body, at(seconds), None);
+    let response = StoredResponse::new(head(200, &lines), &body, at(seconds), None);
     let [first, length] = [first, end - first].map(|number| number as u64);
     Partial::new(response, Extent { first, length, complete: BODY.len() as u64 })
 }

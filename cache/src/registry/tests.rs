@@ -61,7 +61,7 @@ fn who_asks_for_a_name_gets_the_label_that_others_hold() {
 fn a_label_goes_with_its_last_holder() {
     let registry = Registry::new();
     let (one, two) = (registry.hold(b"a"), registry.take(b"a"));
-    one.label().forget(Forgetting::Delete, Mark(1), NOW);
+    registry.mark(one.label(), Forgetting::Delete, Mark(1), NOW);
     drop(one);
     assert_eq!(names(&registry), [b"a"]);
     assert_eq!(registry.hold(b"a").label().validity(Mark(0), NOW), Validity::Gone, "what was said of it is known");
@@ -104,7 +104,7 @@ fn a_label_stays_while_others_let_go_of_it() {
                 for round in 0..ROUNDS {
                     let name = [u8::try_from(round % 3).unwrap()];
                     let mine = registry.hold(&name);
-                    mine.label().forget(Forgetting::Delete, Mark(1 + round * 4 + thread), NOW);
+                    registry.mark(mine.label(), Forgetting::Delete, Mark(1 + round * 4 + thread), NOW);
                     let same = registry.hold(&name);
                     assert!(Arc::ptr_eq(mine.label(), same.label()), "one name, two labels");
                     assert_eq!(same.label().validity(Mark(round * 4 + thread), NOW), Validity::Gone);

@@ -63,7 +63,7 @@ impl PassingPart {
     /// The part is whole.
     pub fn keep(self, gateway: &Gateway) {
         if let Some(bytes) = self.bytes {
-            gateway.cache.keep_part(&self.key, self.head, bytes.freeze(), self.received, self.terms);
+            gateway.cache.keep_part(&self.key, self.head, &bytes, self.received, self.terms);
         }
     }
 }

@@ -177,12 +177,12 @@ pub(super) fn stored(Glance { response, staleness }: &Glance, now: Moment) -> St
         Err((staleness, _)) => (None, Some(staleness)),
     };
     StoredTold {
-        status: response.head().status.as_u16(),
+        status: response.status().as_u16(),
         fresh: staleness.is_ok(),
         age: response.age(now).as_secs(),
         ttl: ttl.map(|ttl| ttl.as_secs()),
         staleness: stale.map(|staleness| staleness.as_secs()),
-        bytes: response.body().len(),
+        bytes: response.length(),
         hits: response.hits(),
         invalidated: matches!(staleness, Err((_, StaleReason::Invalidated))),
         tags: response.tags().iter().map(ToString::to_string).collect(),

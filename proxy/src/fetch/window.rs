@@ -63,7 +63,7 @@ impl Windowed {
         let arrival = Arrival::of(&head, fetch.route.heed, now);
         let initial_age = self.age_on_arrival(&head, arrival);
         head.fields.tell_vary(&fetch.route.tell_vary);
-        let (tags, making) = (fetch.tags(&tags), fetch.making.clone());
+        let (tags, making) = (fetch.tags(&tags), fetch.making);
         let terms = Terms { initial_age, groups, tags, recoding, dating, arrival, making, ..Terms::default() };
         match fill.begin(head, now, terms) {
             Ok(filling) => fetch.fill(filling, answering, Pushed::Kept).await,

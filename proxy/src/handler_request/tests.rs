@@ -3,7 +3,6 @@
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use bytes::Bytes;
 use evergate_cache::{Fields, Moment, ResponseHead, Scheme, StoredResponse};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
 
@@ -171,7 +170,7 @@ fn a_refresh_asks_with_the_handlers_own_validators() {
         let line = |(name, value): &Line<'_>| (name.parse().unwrap(), HeaderValue::from_str(value).unwrap());
         let head = ResponseHead { status: StatusCode::OK, fields: fields.iter().map(line).collect::<Fields>() };
         let now = Moment { wall: SystemTime::UNIX_EPOCH, monotonic: Duration::ZERO };
-        let old = StoredResponse::new(head, Bytes::from_static(b"old"), now, made.map(HeaderValue::from_static));
+        let old = StoredResponse::new(head, b"old", now, made.map(HeaderValue::from_static));
         let visitor = [("if-none-match", "\"visitor\""), ("if-modified-since", "Thu, 01 Jan 1970 00:00:00 GMT")];
         let (_, lines) = asked(&snapshot, "/themed", &visitor, Some(&old));
         let conditions: Vec<&String> = lines.iter().filter(|line| line.starts_with("if-")).collect();

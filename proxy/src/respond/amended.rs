@@ -25,7 +25,7 @@ impl<'a, R: Responder> Amended<'a, R> {
     /// The head with all its fields, those that the gateway adds included, changed.
     fn amend<'h>(&self, head: &Head<'h>) -> Head<'h> {
         let status = head.lines.status();
-        let mut fields = head.lines.fields().clone();
+        let mut fields = head.lines.fields().into_owned();
         // The responder tells the length.
         fields.remove(&CONTENT_LENGTH);
         let mut scratch = String::new();

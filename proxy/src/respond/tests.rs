@@ -3,7 +3,6 @@
 use std::borrow::Cow;
 use std::time::{Duration, SystemTime};
 
-use bytes::Bytes;
 use evergate_cache::{Fields, Moment, ResponseHead, StoredResponse};
 use http::header::LOCATION;
 use http::{HeaderValue, StatusCode};
@@ -99,7 +98,7 @@ fn lines_come_from_what_is_stored_or_given() {
     let fields: Fields = [(LOCATION, HeaderValue::from_static("/a"))].into_iter().collect();
     let head = ResponseHead { status: StatusCode::FOUND, fields: fields.clone() };
     let now = Moment { wall: then(), monotonic: Duration::ZERO };
-    let stored = StoredResponse::new(head, Bytes::from_static(b"body"), now, None);
+    let stored = StoredResponse::new(head, b"body", now, None);
     for lines in [Lines::Stored(stored.identity()), Lines::Given(StatusCode::FOUND, Cow::Borrowed(&fields))] {
         assert_eq!(lines.status(), StatusCode::FOUND);
         assert_eq!(lines.fields().get(&LOCATION).unwrap(), "/a");

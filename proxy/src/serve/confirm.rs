@@ -12,18 +12,17 @@ use http::{HeaderName, HeaderValue, StatusCode};
 use crate::respond::{Added, Head, Lines};
 
 /// A 304 with the fields that a 200 would have told (RFC 9110 section 15.4.5).
-pub(super) fn confirmation<'a>(fields: &Fields, added: Added<'a>) -> Head<'a> {
+pub(super) fn confirmation<'a>(mut fields: Fields, added: Added<'a>) -> Head<'a> {
     const TOLD: [HeaderName; 8] =
         [CACHE_CONTROL, CDN_CACHE_CONTROL, CONTENT_LOCATION, DATE, ETAG, EXPIRES, VARY, LAST_MODIFIED];
     let replaced = added.told.is_some();
-    let mut confirmed = fields.clone();
-    confirmed.retain(|name, _| TOLD.contains(name) && !(replaced && *name == CACHE_CONTROL));
-    Head { lines: Lines::Given(StatusCode::NOT_MODIFIED, Cow::Owned(confirmed)), added }
+    fields.retain(|name, _| TOLD.contains(name) && !(replaced && *name == CACHE_CONTROL));
+    Head { lines: Lines::Given(StatusCode::NOT_MODIFIED, Cow::Owned(fields)), added }
 }
 
 /// A 206 (Partial Content) of a representation with these fields (RFC 9110 section 15.3.7): one part says where it belongs,
 /// several have a type of their own.
-pub(super) fn partial<'a>(fields: &Fields, which: Holds, added: Added<'a>) -> Head<'a> {
+pub(super) fn partial<'a>(fields: Fields, which: Holds, added: Added<'a>) -> Head<'a> {
     let mut fields = sendable(fields, &added);
     match which {
         Holds::One(range) => fields.append(CONTENT_RANGE, range),
@@ -60,8 +59,7 @@ pub(super) fn unsatisfied<'a>(fields: &Fields, length: HeaderValue, added: Added
 
 /// The fields without the handler's word on caching, where the operator's is sent, and without a length, which the responder
 /// tells.
-pub(super) fn sendable(fields: &Fields, added: &Added<'_>) -> Fields {
-    let mut fields = fields.clone();
+pub(super) fn sendable(mut fields: Fields, added: &Added<'_>) -> Fields {
     if added.told.is_some() {
         fields.remove(&CACHE_CONTROL);
     }

@@ -41,14 +41,15 @@ impl Serving<'_> {
         responder: &mut R,
     ) -> Served {
         let representation = self.representation(response);
-        let head = representation.head();
-        let told = self.told(head);
+        let status = representation.status();
+        let told = self.told(status, |name| representation.field(name).is_some());
         let added = Added { outcome: &outcome, age: Some(age.as_secs()), told };
-        let (status, sent) = if head.status == StatusCode::OK && self.has_it_already(representation) {
-            (StatusCode::NOT_MODIFIED, responder.whole(&confirmation(&head.fields, added), &Bytes::new()).await)
+        let (status, sent) = if status == StatusCode::OK && self.has_it_already(representation) {
+            let head = confirmation(representation.head().fields, added);
+            (StatusCode::NOT_MODIFIED, responder.whole(&head, &Bytes::new()).await)
         } else {
             match self.requested(response) {
-                Requested::Whole => (head.status, self.whole(representation, added, responder).await),
+                Requested::Whole => (status, self.whole(representation, added, responder).await),
                 Requested::One(part) => {
                     (StatusCode::PARTIAL_CONTENT, one_part(response.identity(), part, added, responder).await)
                 }
@@ -56,7 +57,7 @@ impl Serving<'_> {
                     (StatusCode::PARTIAL_CONTENT, several_parts(response.identity(), &parts, added, responder).await)
                 }
                 Requested::Unsatisfiable => {
-                    let length = content_range_unsatisfied(response.body().len() as u64);
+                    let length = content_range_unsatisfied(response.length() as u64);
                     let head = unsatisfied(&response.head().fields, length, added);
                     (StatusCode::RANGE_NOT_SATISFIABLE, responder.whole(&head, &Bytes::new()).await)
                 }
@@ -71,7 +72,7 @@ impl Serving<'_> {
         let age = response.age(now);
         match outcome {
             Outcome::Stale { .. } | Outcome::Despite { .. } if self.gateway.cache.is_invalidated(response, now) => {
-                self.used_up(age, response.head(), response.received())
+                self.used_up(age, &response.head(), response.received())
             }
             Outcome::Stale { .. }
             | Outcome::Despite { .. }
@@ -93,10 +94,7 @@ impl Serving<'_> {
     /// A part that is stored and holds what is asked for, which bytes that is, and what is to be told of it.
     pub(super) fn part_in_store(&self, now: Moment) -> Option<(Arc<Partial>, Part, Outcome)> {
         let (partial, ttl) = self.gateway.cache.part(&self.asked(), now)?;
-        let fields = &partial.response().head().fields;
-        let date = partial.response().handler_date();
-        match requested(&self.request.headers, fields.get(&ETAG), fields.get(&LAST_MODIFIED), date, partial.complete())
-        {
+        match self.part_of_identity(partial.response(), partial.complete()) {
             Requested::One(part) if partial.bytes(part).is_some() && !self.is_conditional() => {
                 Some((partial, part, Outcome::Hit { ttl }))
             }
@@ -120,7 +118,7 @@ impl Serving<'_> {
         let response = partial_response.response();
         let added = Added { outcome: &outcome, age: Some(response.age(now).as_secs()), told: None };
         let range = content_range(part, partial_response.complete());
-        let head = partial(&response.head().fields, Holds::One(range), added);
+        let head = partial(response.head().fields, Holds::One(range), added);
         let sent = responder.whole(&head, &partial_response.bytes(part).unwrap_or_default()).await;
         self.done(outcome, sent.ok().map(|()| StatusCode::PARTIAL_CONTENT))
     }
@@ -131,20 +129,19 @@ impl Serving<'_> {
         added: Added<'_>,
         responder: &mut R,
     ) -> Result<(), Gone> {
-        let head = representation.head();
-        let lines = if added.told.is_some() && head.fields.contains(&CACHE_CONTROL) {
-            Lines::Given(head.status, Cow::Owned(sendable(&head.fields, &added)))
+        let lines = if added.told.is_some() && representation.field(&CACHE_CONTROL).is_some() {
+            Lines::Given(representation.status(), Cow::Owned(sendable(representation.head().fields, &added)))
         } else {
             Lines::Stored(representation)
         };
-        responder.whole(&Head { lines, added }, representation.body()).await
+        responder.whole(&Head { lines, added }, &representation.body()).await
     }
 
     /// The representation that the visitor prefers of those there are. One that is preferred and not there yet is begun.
     fn representation<'r>(&self, response: &'r Arc<StoredResponse>) -> &'r Representation {
         let route = self.selected.route;
         let as_it_came = response.recoding() == Recoding::Never || self.selected.demands.no_transform;
-        if as_it_came || (response.body().len() as u64) < route.coded_from {
+        if as_it_came || (response.length() as u64) < route.coded_from {
             return response.identity();
         }
         let headers = &self.request.headers;
@@ -163,18 +160,29 @@ impl Serving<'_> {
     /// Whether the visitor's conditions say that they have it (RFC 9111 section 4.3.2). Where the handler decides, what was never
     /// modified is as old as the answer itself.
     pub(super) fn has_it_already(&self, representation: &Representation) -> bool {
-        let fields = &representation.head().fields;
-        let modified = fields.get(&LAST_MODIFIED).or_else(|| match self.selected.policy {
+        if !self.is_conditional() {
+            return false;
+        }
+        let modified = representation.value(&LAST_MODIFIED).or_else(|| match self.selected.policy {
             Policy::Window(..) => None,
-            Policy::Origin(_) => fields.get(&DATE),
+            Policy::Origin(_) => representation.value(&DATE),
         });
-        not_modified(&self.request.headers, fields.get(&ETAG), modified)
+        not_modified(&self.request.headers, representation.value(&ETAG).as_ref(), modified.as_ref())
     }
 
     /// What of the representation is asked for. Parts are of the identity, and of what says that it has some.
     fn requested(&self, response: &StoredResponse) -> Requested {
-        let head = response.head();
-        self.part_of(head, response.handler_date(), response.body().len() as u64)
+        if !self.request.headers.contains_key(RANGE) {
+            return Requested::Whole;
+        }
+        self.part_of(&response.head(), response.handler_date().as_ref(), response.length() as u64)
+    }
+
+    /// What is asked for of something so long of which a part is stored.
+    fn part_of_identity(&self, response: &StoredResponse, complete: u64) -> Requested {
+        let (etag, modified) = (response.identity().value(&ETAG), response.last_modified());
+        let date = response.handler_date();
+        requested(&self.request.headers, etag.as_ref(), modified.as_ref(), date.as_ref(), complete)
     }
 
     /// What of a representation of so many bytes is asked for.
@@ -199,7 +207,7 @@ async fn one_part<R: Responder>(
 ) -> Result<(), Gone> {
     let body = identity.body();
     let range = content_range(part, body.len() as u64);
-    responder.whole(&partial(&identity.head().fields, Holds::One(range), added), &part.of(body)).await
+    responder.whole(&partial(identity.head().fields, Holds::One(range), added), &part.of(&body)).await
 }
 
 async fn several_parts<R: Responder>(
@@ -208,9 +216,9 @@ async fn several_parts<R: Responder>(
     added: Added<'_>,
     responder: &mut R,
 ) -> Result<(), Gone> {
-    let fields = &identity.head().fields;
+    let fields = identity.head().fields;
     let (content_type, pieces): (HeaderValue, Vec<Bytes>) =
-        multipart(parts, fields.get(&CONTENT_TYPE), identity.body(), fastrand::u128(..));
+        multipart(parts, fields.get(&CONTENT_TYPE), &identity.body(), fastrand::u128(..));
     let length = pieces.iter().map(|piece| piece.len() as u64).sum();
     responder.head(&partial(fields, Holds::Several(content_type), added), Framing::Length(length)).await?;
     for piece in pieces {

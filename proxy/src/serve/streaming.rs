@@ -25,20 +25,20 @@ impl Serving<'_> {
     ) -> Served {
         let head = streaming.head();
         let fields = &head.fields;
-        let told = self.told(head);
+        let told = self.told(head.status, |name| fields.contains(name));
         let (age, received) = (streaming.age(self.gateway.clock.now()), streaming.received());
         let age = if shared.invalidated { self.used_up(age, head, received) } else { age };
         let from_a_cache = shared.collapsed || shared.invalidated || fields.contains(&AGE);
         let added = Added { outcome: &outcome, age: from_a_cache.then_some(age.as_secs()), told };
         if head.status == StatusCode::OK && self.has_what_comes(streaming, shared) {
-            let sent = responder.whole(&confirmation(fields, added), &Bytes::new()).await;
+            let sent = responder.whole(&confirmation(fields.clone(), added), &Bytes::new()).await;
             return self.done(outcome, sent.ok().map(|()| StatusCode::NOT_MODIFIED));
         }
         let announced = head.content_length().or(reader.whole_length());
         match self.part_of_what_comes(streaming, announced) {
             Requested::One(part) => {
                 let range = content_range(part, announced.unwrap_or_default());
-                let head = partial(fields, Holds::One(range), added);
+                let head = partial(fields.clone(), Holds::One(range), added);
                 if responder.head(&head, Framing::Length(part.length())).await.is_ok() {
                     // A visitor who leaves in the middle has seen the status.
                     let _ = forward_part(&mut reader, part, responder).await;
@@ -52,7 +52,7 @@ impl Serving<'_> {
             }
             Requested::Whole | Requested::Several(_) => {}
         }
-        let mut sent_fields = sendable(fields, &added);
+        let mut sent_fields = sendable(fields.clone(), &added);
         sent_fields.remove(&AGE);
         if !shared.collapsed {
             for (name, value) in streaming.unshared().iter() {

@@ -191,7 +191,7 @@ impl Model {
             let expected = entry.as_ref().map_or(Validity::Gone, |entry| self.validity(entry));
             let body = entry.as_ref().map(|entry| entry.began.to_string());
             let stored = self.cache.shared.store.get(&key(page));
-            let found = stored.as_deref().and_then(|stored| stored.stored().next());
+            let found = stored.as_ref().and_then(|stored| stored.stored().next());
             let validity = found.map_or(Validity::Gone, |response| self.cache.shared.validity(response, self.now()));
             match (validity, expected) {
                 // Of several invalidations of one label only the latest tells since when.
@@ -212,7 +212,7 @@ impl Model {
             };
             assert_eq!(listed, told.map(|(_, invalidated)| invalidated));
             if let Some((response, _)) = told {
-                assert_eq!(Some(super::text(response.body())), body, "{:?}", PAGES[page]);
+                assert_eq!(Some(super::text(&response.body())), body, "{:?}", PAGES[page]);
             }
         }
     }
@@ -270,7 +270,7 @@ fn promise_4_what_is_outdated_replaces_nothing_newer() {
         assert_eq!(super::answer_in_words(&look(&cache, &key(0), "en", FOR_EVER, at(0))), "hit new");
         let page = cache.shared.store.get(&key(0)).unwrap();
         let troubled = page.contents().any(|(_, content)| match content {
-            crate::page::Content::Stored(_, trouble) => trouble.failures() > 0,
+            crate::page::Content::Stored(response) => response.trouble().failures() > 0,
             crate::page::Content::Part(_) | crate::page::Content::Declined(..) | crate::page::Content::Forgotten(_) => {
                 true
             }

@@ -124,7 +124,7 @@ impl Hammer<'_> {
     }
 
     fn stored(&mut self, page: &Page, response: &StoredResponse) {
-        assert!(page.owns(response.body()), "{:?} for {}", response.body(), page.begin);
+        assert!(page.owns(&response.body()), "{:?} for {}", response.body(), page.begin);
         self.answers.stored += 1;
     }
 
@@ -290,7 +290,7 @@ fn promise_2_a_cold_key_costs_one_fill_however_the_threads_meet() {
 fn one_visit(cache: &Hammered, runtime: &Runtime, round: usize, fills: &AtomicUsize) -> Bytes {
     let key = round.to_le_bytes();
     let mut waiter = match look(cache, &key, "en", WINDOWS, at(0)) {
-        Lookup::Hit { response, .. } => return response.body().clone(),
+        Lookup::Hit { response, .. } => return response.body(),
         Lookup::Miss { fill, .. } => {
             fills.fetch_add(1, Ordering::SeqCst);
             let filling = fill.begin(head(200, &[]), at(0), Terms::default()).unwrap();

@@ -118,16 +118,16 @@ async fn visitor(world: Rc<World>, seat: usize) {
         let (generation, invalidations) = (world.generation(), world.invalidations.get());
         let mut waiter = match look(&world.cache, &world.key, "en", WINDOWS, world.now()) {
             Lookup::Hit { response, .. } => {
-                world.is_valid_since(generation, response.body());
-                world.is_fresh_since(invalidations, response.body());
-                break Answer::Stored(response.body().clone());
+                world.is_valid_since(generation, &response.body());
+                world.is_fresh_since(invalidations, &response.body());
+                break Answer::Stored(response.body());
             }
             Lookup::Stale { response, refresh, .. } => {
-                world.is_valid_since(generation, response.body());
+                world.is_valid_since(generation, &response.body());
                 if let Some(fill) = refresh {
                     world.fetch(fill);
                 }
-                break Answer::Stored(response.body().clone());
+                break Answer::Stored(response.body());
             }
             Lookup::Collapsed { waiter, .. } => waiter,
             Lookup::Miss { fill, .. } => {
@@ -146,8 +146,8 @@ async fn visitor(world: Rc<World>, seat: usize) {
                 break answer;
             }
             Awaited::Renewed(response, _) => {
-                world.is_valid_since(generation, response.body());
-                break Answer::Stored(response.body().clone());
+                world.is_valid_since(generation, &response.body());
+                break Answer::Stored(response.body());
             }
             Awaited::Declined(_) => break Answer::Passed,
             Awaited::Failed(_) => break Answer::Failed,
@@ -204,7 +204,7 @@ fn one_run(choices: &mut Choices, world: &Rc<World>, beside: Beside, visitors: u
         world.is_valid_since(world.generation(), &kept);
     }
     if let Known::Fresh(response, _) = world.known() {
-        world.is_fresh_since(world.invalidations.get(), response.body());
+        world.is_fresh_since(world.invalidations.get(), &response.body());
     }
     for (seat, answer) in world.answers.borrow().iter().enumerate() {
         let whole = world.whole.borrow();

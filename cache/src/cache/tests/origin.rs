@@ -237,9 +237,9 @@ impl Site {
         match self.asked(page, lines, |asked| self.cache.glance(asked, now)) {
             Err(missing) => name(missing).to_owned(),
             Ok(glance) => match glance.staleness {
-                Ok(ttl) => format!("{} ttl={}", text(glance.response.body()), ttl.unwrap().as_secs()),
+                Ok(ttl) => format!("{} ttl={}", text(&glance.response.body()), ttl.unwrap().as_secs()),
                 Err((staleness, reason)) => {
-                    format!("{} stale {} {}", text(glance.response.body()), staleness.as_secs(), reason.as_str())
+                    format!("{} stale {} {}", text(&glance.response.body()), staleness.as_secs(), reason.as_str())
                 }
             },
         }
@@ -291,7 +291,7 @@ impl Site {
             Glance(page, lines, expected) => assert_eq!(self.glance(page, lines, now), expected),
             Despite(failure, lines, expected) => {
                 let found = self.asked(PAGE, lines, |asked| self.cache.despite(failure, asked, now));
-                let found = found.map(|(response, staleness)| (text(response.body()), staleness.as_secs()));
+                let found = found.map(|(response, staleness)| (text(&response.body()), staleness.as_secs()));
                 assert_eq!(found, expected.map(|(body, staleness)| (body.to_owned(), staleness)));
             }
         }

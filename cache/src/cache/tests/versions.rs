@@ -79,7 +79,7 @@ impl Thread<'_> {
         let least = self.world.forgotten[page].load(Ordering::SeqCst);
         loop {
             let waiter = match look(&self.world.cache, &key, "en", WINDOWS, at(0)) {
-                Lookup::Hit { response, .. } => return self.answered(How::Hit, page, response.body(), least),
+                Lookup::Hit { response, .. } => return self.answered(How::Hit, page, &response.body(), least),
                 Lookup::Miss { fill, .. } => {
                     self.count(How::Fetched);
                     let version = self.world.current[page].load(Ordering::SeqCst);

@@ -26,8 +26,8 @@ pub(super) async fn fetch(world: Rc<World>, fill: Fill<&'static str>, permission
         Plan::Renew => {
             let confirmed = fill.old().cloned();
             let renewed = fill.renew(&head(304, &[]), world.now(), world.terms());
-            let confirmed_body = confirmed.map(|old| old.body().clone());
-            assert_eq!(renewed.map(|response| response.body().clone()), confirmed_body);
+            let confirmed_body = confirmed.map(|old| old.body());
+            assert_eq!(renewed.map(|response| response.body()), confirmed_body);
             if let Some(old) = confirmed_body.filter(|_| !permission.is_outdated()) {
                 // What has gone since the fetch began may be confirmed, and nothing else replaced.
                 assert!(before.is_none_or(|before| before == old));

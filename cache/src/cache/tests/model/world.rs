@@ -126,7 +126,7 @@ impl World {
             Known::Fresh(response, _)
             | Known::Settled(response, ..)
             | Known::Stale(response, ..)
-            | Known::Missing(_, Some((response, _))) => Some(response.body().clone()),
+            | Known::Missing(_, Some((response, _))) => Some(response.body()),
             Known::Declined(..) | Known::Missing(_, None) => None,
         }
     }

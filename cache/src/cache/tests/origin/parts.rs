@@ -22,12 +22,12 @@ fn keep_part(site: &Site, lines: &[Line], (first, end): (usize, usize), fields: 
         began,
     };
     let body = Bytes::from_static(&b"0123456789"[first..end]);
-    site.cache.keep_part(PAGE.as_bytes(), head(206, fields), body, now, part);
+    site.cache.keep_part(PAGE.as_bytes(), head(206, fields), &body, now, part);
 }
 
 fn part(site: &Site, lines: &[Line], now: Moment) -> Option<String> {
     let (part, ttl) = site.asked(PAGE, lines, |asked| site.cache.part(asked, now))?;
-    Some(format!("{} ttl={}", text(part.response().body()), ttl.unwrap().as_secs()))
+    Some(format!("{} ttl={}", text(&part.response().body()), ttl.unwrap().as_secs()))
 }
 
 /// RFC 9111 sections 3.3 and 3.4.

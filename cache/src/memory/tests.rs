@@ -1,0 +1,29 @@
+use super::{allocated, shared};
+
+#[test]
+fn a_piece_takes_the_next_of_four_sizes_between_powers_of_two() {
+    let cases = [
+        (0, 0),
+        (1, 16),
+        (16, 16),
+        (17, 32),
+        (24, 32),
+        (64, 64),
+        (65, 80),
+        (128, 128),
+        (129, 160),
+        (160, 160),
+        (161, 192),
+        (256, 256),
+        (257, 320),
+        (1024, 1024),
+        (1025, 1280),
+        (1281, 1536),
+        (65_536, 65_536),
+        (65_537, 81_920),
+    ];
+    for (bytes, expected) in cases {
+        assert_eq!(allocated(bytes), expected, "{bytes}");
+    }
+    assert_eq!(shared(32), 48);
+}
