@@ -12,7 +12,6 @@ use evergate_cache::{
 };
 use http::header::{ACCEPT_ENCODING, CONTENT_LOCATION, LOCATION, VARY};
 use http::{Method, StatusCode};
-use pingora_http::ResponseHeader;
 
 use crate::admission::{origin_key, site};
 use crate::fetch::answer::{Received, received};
@@ -36,7 +35,7 @@ pub struct Answer<'a> {
     /// The request.
     pub request: &'a Request,
     /// The head.
-    pub response: &'a ResponseHeader,
+    pub response: &'a ResponseHead,
     /// When the handler was asked.
     pub asked: Moment,
     /// What the cache said of its invalidations then.
@@ -63,7 +62,7 @@ impl Answer<'_> {
     /// that the answer names; and what it says by the fields of this gateway.
     fn invalidate(&self, gateway: &Arc<Gateway>) {
         let Answer { passage, request, response, .. } = *self;
-        invalidation::forget_as_sent(gateway, passage, &response.headers);
+        invalidation::forget_as_sent(gateway, passage, &response.fields);
         let Some(site) = self.site() else { return };
         let now = gateway.clock.now();
         let forget = |target: &str| {
@@ -79,13 +78,13 @@ impl Answer<'_> {
         };
         forget(&passage.target);
         for name in [LOCATION, CONTENT_LOCATION] {
-            let named = response.headers.get_all(&name).iter().filter_map(|value| value.to_str().ok());
+            let named = response.fields.get_all(&name).filter_map(|value| value.to_str().ok());
             for target in named.filter_map(|reference| on_this_site(reference, passage, request)) {
                 forget(&target);
             }
         }
-        let lines = response.headers.get_all(&CACHE_GROUP_INVALIDATION).iter();
-        let named: Fields = lines.map(|line| (CACHE_GROUP_INVALIDATION, line.clone())).collect();
+        let lines = response.fields.iter().filter(|(name, _)| *name == CACHE_GROUP_INVALIDATION);
+        let named: Fields = lines.map(|(name, line)| (name.clone(), line.clone())).collect();
         invalidation::forget_groups(gateway, &Groups::of(&named, &CACHE_GROUP_INVALIDATION, &site.bytes()));
     }
 

@@ -33,7 +33,7 @@ use crate::request::Request;
 use crate::rules::FieldLines;
 use crate::snapshot::{Route, Snapshot};
 use crate::tags;
-use answer::received;
+use answer::{read, received};
 pub use listing::{ListingError, Wanted, document, list};
 use origin::Asker;
 use window::Windowed;
@@ -254,7 +254,7 @@ impl Fetch {
         self.gateway.metrics.upstream_answered(upstream, UpstreamResult::of(&asked), now.since(begun));
         let answering = asked?;
         let header = answering.session.resp_header().ok_or(Failure::Malformed)?;
-        let answer::Received { mut head, ends_by_itself, dating, tags } = received(header, now.wall)?;
+        let answer::Received { mut head, ends_by_itself, dating, tags } = received(&read(header), now.wall)?;
         // A 304 without tags says nothing of them.
         if !tags.is_empty() || head.status != StatusCode::NOT_MODIFIED {
             let told = self.downstream_tags.and_then(|form| tags::told(form, self.tags(&tags).iter()));

@@ -82,8 +82,9 @@ pub fn for_the_gateway_alone(name: &HeaderName) -> bool {
     const NAMES: [&str; 4] = ["forwarded", "x-matched-path", "x-route-params", "x-now-route-matches"];
     const PREFIXES: [&str; 5] = ["x-forwarded-", "x-prerender-revalidate", "x-middleware-", "x-nextjs-", "x-invoke-"];
     // Handlers of the CGI family cannot tell an underscore from a hyphen.
-    let name = name.as_str().replace('_', "-");
-    NAMES.contains(&name.as_str()) || PREFIXES.iter().any(|prefix| name.starts_with(prefix))
+    let name =
+        if name.as_str().contains('_') { name.as_str().replace('_', "-").into() } else { Cow::from(name.as_str()) };
+    NAMES.contains(&&*name) || PREFIXES.iter().any(|prefix| name.starts_with(prefix))
 }
 
 /// The lines of `Cookie` as one: HTTP/2 may split them, HTTP/1.1 may not (RFC 9113 section 8.2.3).

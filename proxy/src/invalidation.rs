@@ -9,8 +9,7 @@ mod sent;
 
 use std::sync::Arc;
 
-use evergate_cache::{Count, Forgetting, Groups, Selection};
-use http::HeaderMap;
+use evergate_cache::{Count, Fields, Forgetting, Groups, Selection};
 use serde_json::{Value, json};
 use tracing::{info, warn};
 
@@ -119,7 +118,7 @@ pub fn forget_groups(gateway: &Gateway, groups: &Groups) {
 }
 
 /// Forgets what a handler names in the fields of a successful answer to an unsafe request, of what its own upstream has made.
-pub fn forget_as_sent(gateway: &Arc<Gateway>, passage: &Passage, fields: &HeaderMap) {
+pub fn forget_as_sent(gateway: &Arc<Gateway>, passage: &Passage, fields: &Fields) {
     let sent = sent::read(fields, &passage.snapshot);
     if let Some(first) = sent.skipped.first() {
         let (upstream, skipped) = (passage.upstream.name.as_str(), sent.skipped.len());

@@ -2,9 +2,10 @@
 //! handler sends.
 
 use evergate_cache::Tags;
-use http::{HeaderMap, HeaderName, HeaderValue};
+use http::{HeaderName, HeaderValue};
 
 use crate::config::{DownstreamTags, Kind, Param, TagTemplate};
+use crate::rules::FieldLines;
 use crate::target::decode;
 
 /// How the implied tags of Next.js begin.
@@ -74,9 +75,9 @@ pub fn layout_tag(layout: &str) -> String {
 }
 
 /// The tags that a handler sends with an answer.
-pub fn sent(fields: &HeaderMap) -> Vec<String> {
+pub fn sent(fields: &impl FieldLines) -> Vec<String> {
     let of_field = |(name, between): &(HeaderName, char)| {
-        let lines: Vec<&[u8]> = fields.get_all(name).iter().map(HeaderValue::as_bytes).collect();
+        let lines: Vec<&[u8]> = fields.all(name).map(HeaderValue::as_bytes).collect();
         let text = String::from_utf8_lossy(&lines.join(&u8::try_from(*between).unwrap_or(b','))).into_owned();
         text.split(*between).map(str::trim).filter(|tag| !tag.is_empty()).map(str::to_owned).collect::<Vec<_>>()
     };

@@ -64,19 +64,21 @@ pub struct Received {
     pub tags: Vec<String>,
 }
 
+/// The head of an answer in the framework's hands.
+pub fn read(response: &ResponseHeader) -> ResponseHead {
+    let fields = response.headers.iter().map(|(name, value)| (name.clone(), value.clone())).collect();
+    ResponseHead { status: response.status, fields }
+}
+
 /// A head that came from a handler, with a `Date` in any case (RFC 9110 section 6.6.1).
 ///
 /// # Errors
 ///
 /// [`Failure::Malformed`] for what cannot be kept or sent on.
-pub fn received(header: &ResponseHeader, now: SystemTime) -> Result<Received, Failure> {
-    let chunked = checked(header)?;
-    let named: Vec<&[u8]> = header
-        .headers
-        .get_all(CONNECTION)
-        .iter()
-        .flat_map(|line| line.as_bytes().split(|byte| *byte == b','))
-        .collect();
+pub fn received(answer: &ResponseHead, now: SystemTime) -> Result<Received, Failure> {
+    let chunked = checked(answer)?;
+    let lines = answer.fields.get_all(&CONNECTION);
+    let named: Vec<&[u8]> = lines.flat_map(|line| line.as_bytes().split(|byte| *byte == b',')).collect();
     let dropped = |name: &HeaderName| {
         HOP_BY_HOP.contains(name)
             || TAG_FIELDS.iter().any(|(field, _)| field == name)
@@ -87,12 +89,12 @@ pub fn received(header: &ResponseHeader, now: SystemTime) -> Result<Received, Fa
             // Chunks beat a length (RFC 9112 section 6.3): what came with both is no length to repeat.
             || chunked && *name == CONTENT_LENGTH
     };
-    let lines = header.headers.iter().filter(|(name, _)| !dropped(name));
-    // Copied, because the framework's values are slices of all that it has read: one of them would hold it in memory.
+    let lines = answer.fields.iter().filter(|(name, _)| !dropped(name));
+    // Copied, because these values are slices of all that was read: one of them would hold it in memory.
     let copied =
         lines.map(|(name, value)| HeaderValue::from_bytes(value.as_bytes()).map(|value| (name.clone(), value)));
     let mut fields: Fields = copied.collect::<Result<_, _>>().map_err(|_| Failure::Malformed)?;
-    let status = header.status;
+    let status = answer.status;
     let mut dating = Dating::ByHandler;
     if !fields.contains(&DATE) && !status.is_informational() {
         fields.append(DATE, date(now));
@@ -100,7 +102,7 @@ pub fn received(header: &ResponseHeader, now: SystemTime) -> Result<Received, Fa
     }
     let bodiless = status == StatusCode::NO_CONTENT || status == StatusCode::NOT_MODIFIED;
     let ends_by_itself = bodiless || chunked || fields.contains(&CONTENT_LENGTH);
-    Ok(Received { head: ResponseHead { status, fields }, ends_by_itself, dating, tags: sent(&header.headers) })
+    Ok(Received { head: ResponseHead { status, fields }, ends_by_itself, dating, tags: sent(&answer.fields) })
 }
 
 /// Checks what decides how a handler's answer is understood: a head within its limit, and a body that comes either in chunks,
@@ -109,14 +111,13 @@ pub fn received(header: &ResponseHeader, now: SystemTime) -> Result<Received, Fa
 /// # Errors
 ///
 /// [`Failure::Malformed`] for a head that is too large or a transfer coding that cannot be followed.
-pub fn checked(header: &ResponseHeader) -> Result<bool, Failure> {
-    let size: usize = header.headers.iter().map(|(name, value)| name.as_str().len() + value.len() + 4).sum();
-    if size > MAX_HEAD { Err(Failure::Malformed) } else { chunked(header) }
+pub fn checked(answer: &ResponseHead) -> Result<bool, Failure> {
+    if answer.fields.size() > MAX_HEAD { Err(Failure::Malformed) } else { chunked(answer) }
 }
 
 /// Whether the body comes in chunks. Another transfer coding was not asked for, and the framework would hand it out undecoded.
-fn chunked(header: &ResponseHeader) -> Result<bool, Failure> {
-    let mut codings = header.headers.get_all(TRANSFER_ENCODING).iter();
+fn chunked(answer: &ResponseHead) -> Result<bool, Failure> {
+    let mut codings = answer.fields.get_all(&TRANSFER_ENCODING);
     match (codings.next(), codings.next()) {
         (None, _) => Ok(false),
         (Some(coding), None) if coding.as_bytes().trim_ascii().eq_ignore_ascii_case(b"chunked") => Ok(true),

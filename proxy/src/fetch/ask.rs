@@ -8,7 +8,7 @@ use pingora::protocols::http::v1::client::HttpSession;
 use tokio::time::timeout;
 
 use super::Answering;
-use super::answer::received;
+use super::answer::{read, received};
 use crate::failure::Failure;
 use crate::gateway::Gateway;
 use crate::handler_request::HandlerRequest;
@@ -81,7 +81,7 @@ async fn final_head(session: &mut HttpSession, interim: &(dyn Fn(ResponseHead) +
             Some(StatusCode::CONTINUE) => {}
             Some(status) if status.is_informational() => {
                 let head = session.resp_header().ok_or(Failure::Malformed)?;
-                let mut head = received(head, SystemTime::UNIX_EPOCH)?.head;
+                let mut head = received(&read(head), SystemTime::UNIX_EPOCH)?.head;
                 head.fields.remove(&EVERGATE_CACHE_CONTROL);
                 interim(head);
             }

@@ -7,11 +7,12 @@
 //! ```
 
 use evergate_cache::Forgetting;
-use http::{HeaderMap, HeaderValue};
+use http::HeaderValue;
 
 use super::order::{expiring, quoted};
 use super::{Choice, Chosen};
 use crate::config::read_duration;
+use crate::rules::FieldLines;
 use crate::snapshot::Snapshot;
 use crate::tags::{REVALIDATE_PATH, REVALIDATE_TAG};
 
@@ -54,14 +55,14 @@ enum Unread {
 }
 
 /// Reads the fields of an answer.
-pub(super) fn read(fields: &HeaderMap, snapshot: &Snapshot) -> Sent {
+pub(super) fn read(fields: &impl FieldLines, snapshot: &Snapshot) -> Sent {
     let mut sent = Sent::default();
-    for line in fields.get_all(REVALIDATE_TAG) {
+    for line in fields.all(&REVALIDATE_TAG) {
         for member in line.as_bytes().split(|byte| *byte == b',') {
             sent.add("x-revalidate-tag", member, tag);
         }
     }
-    for line in fields.get_all(REVALIDATE_PATH) {
+    for line in fields.all(&REVALIDATE_PATH) {
         for member in paths(line) {
             sent.add("x-revalidate-path", member, |text| path(text, snapshot));
         }

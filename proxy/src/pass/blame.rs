@@ -2,7 +2,7 @@
 
 use pingora::{Error, ErrorType};
 
-use crate::failure::Failure;
+use crate::failure::{ASKS_TO_BE_KEPT, Failure, Refusal};
 use crate::passage::{Passage, Reached};
 
 /// Who is to blame for a request that failed.
@@ -40,4 +40,30 @@ pub(super) fn late(passage: &Passage) -> Option<Failure> {
         Reached::FirstByte => Failure::FirstByteTimeout,
         Reached::Idle => Failure::IdleTimeout,
     })
+}
+
+/// A failure as the framework takes it. Asking again would bring the same.
+pub(super) fn error(failure: &Failure) -> Box<Error> {
+    let error = match failure {
+        Failure::Refused(Refusal::AsksToBeKept) => {
+            Error::explain(ErrorType::Custom(ASKS_TO_BE_KEPT), "the answer asks to be kept")
+        }
+        Failure::Refused(Refusal::NotKept(_))
+        | Failure::Connect
+        | Failure::ConnectTimeout
+        | Failure::Reset
+        | Failure::FirstByteTimeout
+        | Failure::IdleTimeout
+        | Failure::MaxDuration
+        | Failure::Malformed
+        | Failure::Answer(_)
+        | Failure::Status(_)
+        | Failure::Crowded
+        | Failure::Abandoned => {
+            Error::explain(ErrorType::InvalidHTTPHeader, "the handler's answer can be read in two ways")
+        }
+    };
+    let mut error = error.into_up();
+    error.set_retry(false);
+    error
 }
