@@ -31,6 +31,16 @@ pub trait Responder: Send {
     /// Sends the head.
     fn head(&mut self, head: &Head<'_>, framing: Framing) -> impl Future<Output = Result<(), Gone>> + Send;
 
+    /// Sends the head and what is there of the body with it, at once where the protocol allows it. `last` tells whether that is all
+    /// of the body.
+    fn begin(
+        &mut self,
+        head: &Head<'_>,
+        framing: Framing,
+        piece: Bytes,
+        last: bool,
+    ) -> impl Future<Output = Result<(), Gone>> + Send;
+
     /// Sends an interim answer (1xx), where the protocol and the visitor know such.
     fn interim(&mut self, head: &ResponseHead) -> impl Future<Output = Result<(), Gone>> + Send;
 
@@ -82,6 +92,9 @@ pub enum Lines<'a> {
     Given(StatusCode, Cow<'a, Fields>),
     /// A status and all fields, without `Content-Length`: nothing is added to them.
     Amended(StatusCode, Fields),
+    /// What a handler has said and the gateway passes on: a status, its reason phrase where it is not the usual one, and all fields.
+    /// Nothing is added to them.
+    Passed(StatusCode, Option<&'a [u8]>, &'a Fields),
 }
 
 impl Head<'_> {
@@ -89,7 +102,7 @@ impl Head<'_> {
     pub fn each_added(&self, scratch: &mut String, line: impl FnMut(&'static str, &[u8])) {
         match self.lines {
             Lines::Stored(_) | Lines::Given(..) => self.added.each(scratch, line),
-            Lines::Amended(..) => {}
+            Lines::Amended(..) | Lines::Passed(..) => {}
         }
     }
 }
@@ -99,7 +112,7 @@ impl Lines<'_> {
     pub fn status(&self) -> StatusCode {
         match self {
             Lines::Stored(representation) => representation.status(),
-            Lines::Given(status, _) | Lines::Amended(status, _) => *status,
+            Lines::Given(status, _) | Lines::Amended(status, _) | Lines::Passed(status, ..) => *status,
         }
     }
 
@@ -109,6 +122,7 @@ impl Lines<'_> {
             Lines::Stored(representation) => Cow::Owned(representation.head().fields),
             Lines::Given(_, fields) => Cow::Borrowed(fields),
             Lines::Amended(_, fields) => Cow::Borrowed(fields),
+            Lines::Passed(_, _, fields) => Cow::Borrowed(fields),
         }
     }
 }

@@ -1,7 +1,5 @@
 //! The HTTP/1.1 writer: responses as bytes.
 
-use std::io::Write;
-
 use bytes::{Bytes, BytesMut};
 use evergate_cache::ResponseHead;
 use http::{Method, StatusCode};
@@ -24,6 +22,9 @@ const ORDINARY_HEAD: usize = 16 * 1024;
 /// Longest body that is copied to its head, so that both are one piece for the system, in bytes: below it that costs less than
 /// to name the two. Measured with the benchmark of hits.
 const JOINED: usize = 4 * 1024;
+
+/// What ends a body in chunks (RFC 9112 section 7.1).
+const LAST_CHUNK: &[u8] = b"0\r\n\r\n";
 
 /// Buffers that a connection keeps from response to response.
 #[derive(Debug, Default)]
@@ -68,7 +69,7 @@ impl Message {
         if self.protocol == Protocol::Http10 {
             return false;
         }
-        put_status(out, head.status);
+        put_status_line(out, head.status, None);
         for (name, value) in head.fields.iter() {
             put_line(out, name.as_str(), value.as_bytes());
         }
@@ -81,8 +82,8 @@ impl Message {
         let out = &mut scratch.out;
         match &head.lines {
             Lines::Stored(representation) => out.extend_from_slice(representation.wire()),
-            Lines::Given(..) | Lines::Amended(..) => {
-                put_status(out, head.lines.status());
+            Lines::Given(..) | Lines::Amended(..) | Lines::Passed(..) => {
+                put_status(out, &head.lines);
                 for (name, value) in head.lines.fields().iter() {
                     put_line(out, name.as_str(), value.as_bytes());
                 }
@@ -93,7 +94,7 @@ impl Message {
             (Framing::Bodiless, _) => Body::Dropped,
             // The fields of a stored response tell its length.
             (Framing::Length(_), Lines::Stored(_)) => Body::Plain,
-            (Framing::Length(length), Lines::Given(..) | Lines::Amended(..)) => {
+            (Framing::Length(length), Lines::Given(..) | Lines::Amended(..) | Lines::Passed(..)) => {
                 put_display(out, format_args!("content-length: {length}\r\n"));
                 Body::Plain
             }
@@ -115,6 +116,22 @@ impl Message {
             (true, Protocol::Http11 | Protocol::Http2) => {}
         }
         out.extend_from_slice(b"\r\n");
+    }
+
+    /// Puts the first piece of a body behind its head, and the end where it is the last.
+    fn put_first(&mut self, scratch: &mut Scratch, piece: Bytes, last: bool) {
+        match self.body {
+            Body::Dropped => return,
+            Body::Chunked => {
+                put_chunk(&mut scratch.out, &piece);
+                if last {
+                    scratch.out.extend_from_slice(LAST_CHUNK);
+                }
+            }
+            Body::Plain | Body::UntilClose if piece.len() <= JOINED => scratch.out.extend_from_slice(&piece),
+            Body::Plain | Body::UntilClose => scratch.body = Some(piece.clone()),
+        }
+        self.sent += piece.len() as u64;
     }
 
     /// Puts a whole response into `scratch`.
@@ -206,19 +223,21 @@ impl Responder for Http1Responder<'_> {
         self.write_scratch().await
     }
 
+    async fn begin(&mut self, head: &Head<'_>, framing: Framing, piece: Bytes, last: bool) -> Result<(), Gone> {
+        self.message.put_head(self.out, head, framing);
+        self.message.put_first(self.out, piece, last);
+        self.write_scratch().await
+    }
+
     async fn piece(&mut self, piece: Bytes) -> Result<(), Gone> {
         self.message.sent += piece.len() as u64;
         match self.message.body {
             Body::Dropped => Ok(()),
             Body::Plain | Body::UntilClose => self.write(&piece, &[]).await,
-            // An empty chunk would end the body.
             Body::Chunked if piece.is_empty() => Ok(()),
             Body::Chunked => {
-                let mut framed = Vec::with_capacity(piece.len() + 20);
-                // Writing to memory does not fail.
-                let _ = write!(framed, "{:x}\r\n", piece.len());
-                framed.extend_from_slice(&piece);
-                self.write(&framed, b"\r\n").await
+                put_chunk(&mut self.out.out, &piece);
+                self.write_scratch().await
             }
         }
     }
@@ -226,7 +245,7 @@ impl Responder for Http1Responder<'_> {
     async fn end(&mut self) -> Result<(), Gone> {
         match self.message.body {
             Body::Plain | Body::UntilClose | Body::Dropped => Ok(()),
-            Body::Chunked => self.write(b"0\r\n\r\n", &[]).await,
+            Body::Chunked => self.write(LAST_CHUNK, &[]).await,
         }
     }
 
@@ -288,24 +307,26 @@ impl Responder for Queued<'_> {
         Ok(())
     }
 
+    async fn begin(&mut self, head: &Head<'_>, framing: Framing, piece: Bytes, last: bool) -> Result<(), Gone> {
+        self.message.put_head(self.out, head, framing);
+        self.message.put_first(self.out, piece, last);
+        Ok(())
+    }
+
     async fn piece(&mut self, piece: Bytes) -> Result<(), Gone> {
         self.message.sent += piece.len() as u64;
         let out = &mut self.out.out;
         match self.message.body {
             Body::Plain | Body::UntilClose => out.extend_from_slice(&piece),
-            Body::Chunked if !piece.is_empty() => {
-                put_display(out, format_args!("{:x}\r\n", piece.len()));
-                out.extend_from_slice(&piece);
-                out.extend_from_slice(b"\r\n");
-            }
-            Body::Chunked | Body::Dropped => {}
+            Body::Chunked => put_chunk(out, &piece),
+            Body::Dropped => {}
         }
         Ok(())
     }
 
     async fn end(&mut self) -> Result<(), Gone> {
         if self.message.body == Body::Chunked {
-            self.out.out.extend_from_slice(b"0\r\n\r\n");
+            self.out.out.extend_from_slice(LAST_CHUNK);
         }
         Ok(())
     }
@@ -329,9 +350,28 @@ impl Responder for Queued<'_> {
     }
 }
 
-fn put_status(out: &mut BytesMut, status: StatusCode) {
-    let reason = status.canonical_reason().unwrap_or("");
-    put_display(out, format_args!("HTTP/1.1 {} {reason}\r\n", status.as_u16()));
+/// Puts a piece as a chunk; nothing for an empty one, because an empty chunk would end the body.
+fn put_chunk(out: &mut BytesMut, piece: &[u8]) {
+    if !piece.is_empty() {
+        put_display(out, format_args!("{:x}\r\n", piece.len()));
+        out.extend_from_slice(piece);
+        out.extend_from_slice(b"\r\n");
+    }
+}
+
+fn put_status(out: &mut BytesMut, lines: &Lines<'_>) {
+    let reason = match lines {
+        Lines::Passed(_, reason, _) => *reason,
+        Lines::Stored(_) | Lines::Given(..) | Lines::Amended(..) => None,
+    };
+    put_status_line(out, lines.status(), reason);
+}
+
+fn put_status_line(out: &mut BytesMut, status: StatusCode, reason: Option<&[u8]>) {
+    let reason = reason.unwrap_or_else(|| status.canonical_reason().unwrap_or("").as_bytes());
+    for part in [b"HTTP/1.1 ", status.as_str().as_bytes(), b" ", reason, b"\r\n"] {
+        out.extend_from_slice(part);
+    }
 }
 
 fn put_line(out: &mut BytesMut, name: &str, value: &[u8]) {

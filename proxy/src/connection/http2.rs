@@ -179,6 +179,12 @@ impl Responder for Http2Responder<'_> {
         self.write_head(head, framing, ends).await
     }
 
+    async fn begin(&mut self, head: &Head<'_>, framing: Framing, piece: Bytes, last: bool) -> Result<(), Gone> {
+        let ends = self.head_only || framing == Framing::Bodiless;
+        self.write_head(head, framing, ends || last && piece.is_empty()).await?;
+        if ends || piece.is_empty() { Ok(()) } else { self.write(piece, last).await }
+    }
+
     async fn piece(&mut self, piece: Bytes) -> Result<(), Gone> {
         if self.head_only { Ok(()) } else { self.write(piece, false).await }
     }

@@ -52,6 +52,14 @@ impl<R: Responder> Responder for Amended<'_, R> {
         self.inner.head(&amended, framing).await
     }
 
+    async fn begin(&mut self, head: &Head<'_>, framing: Framing, piece: Bytes, last: bool) -> Result<(), Gone> {
+        if self.changes.is_empty() {
+            return self.inner.begin(head, framing, piece, last).await;
+        }
+        let amended = self.amend(head);
+        self.inner.begin(&amended, framing, piece, last).await
+    }
+
     async fn interim(&mut self, head: &ResponseHead) -> Result<(), Gone> {
         self.inner.interim(head).await
     }
