@@ -17,8 +17,6 @@ use evergate_cache::{
 };
 use http::header::{ACCEPT_ENCODING, SET_COOKIE};
 use http::{HeaderValue, StatusCode};
-use pingora::protocols::http::v1::client::HttpSession;
-use pingora::upstreams::peer::HttpPeer;
 use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::{Instant, MissedTickBehavior, interval, timeout, timeout_at};
 use tracing::warn;
@@ -33,7 +31,8 @@ use crate::request::Request;
 use crate::rules::FieldLines;
 use crate::snapshot::{Route, Snapshot};
 use crate::tags;
-use answer::{read, received};
+use crate::upstream::{Connection, Upstream};
+use answer::received;
 pub use listing::{ListingError, Wanted, document, list};
 use origin::Asker;
 use window::Windowed;
@@ -150,8 +149,9 @@ enum Judge {
 
 /// A handler that has begun to answer.
 struct Answering {
-    session: HttpSession,
-    peer: HttpPeer,
+    connection: Connection,
+    /// The head, as it came.
+    head: ResponseHead,
 }
 
 /// An answer with its head, and when it came.
@@ -247,14 +247,13 @@ impl Fetch {
             Judge::Origin(_) => fill.interim(Audience::Asker, head),
         };
         let upstream = (&*self.route.upstream, &self.route.preference);
-        let asked = ask::ask(&self.gateway, upstream, request, &interim);
+        let asked = ask::ask(upstream, request, &interim);
         let asked = timeout_at(self.deadline, asked).await.unwrap_or(Err(Failure::MaxDuration));
         let now = self.gateway.clock.now();
         let upstream = &self.route.upstream.name;
         self.gateway.metrics.upstream_answered(upstream, UpstreamResult::of(&asked), now.since(begun));
         let answering = asked?;
-        let header = answering.session.resp_header().ok_or(Failure::Malformed)?;
-        let answer::Received { mut head, ends_by_itself, dating, tags } = received(&read(header), now.wall)?;
+        let answer::Received { mut head, ends_by_itself, dating, tags } = received(&answering.head, now.wall)?;
         // A 304 without tags says nothing of them.
         if !tags.is_empty() || head.status != StatusCode::NOT_MODIFIED {
             let told = self.downstream_tags.and_then(|form| tags::told(form, self.tags(&tags).iter()));
@@ -315,7 +314,7 @@ impl Fetch {
                 }
                 Ok(Piece::Last(piece)) => {
                     let kept = filling.finish(piece, now);
-                    answering.release(&self.gateway).await;
+                    answering.release(&self.route.upstream);
                     return match kept {
                         Pushed::Kept => Revalidation::Fresh,
                         Pushed::LetGo => self.declined(DeclineReason::TooLarge),
@@ -408,13 +407,10 @@ impl Fetch {
 impl Answering {
     /// The next bytes of the body, and whether its end is reached with them.
     async fn piece(&mut self, idle: Duration) -> Result<Piece, Failure> {
-        match timeout(idle, self.session.read_body_bytes()).await {
-            Ok(Ok(None)) => Ok(Piece::Last(Bytes::new())),
-            Ok(Ok(Some(piece))) if self.session.is_body_done() => Ok(Piece::Last(piece)),
-            Ok(Ok(Some(piece))) => Ok(Piece::More(piece)),
-            Ok(Err(error)) => Err(Failure::from(&*error)),
-            Err(_) => Err(Failure::IdleTimeout),
-        }
+        let piece = timeout(idle, self.connection.piece()).await.unwrap_or(Err(Failure::IdleTimeout))?;
+        // A copy of its own, because a piece that is kept would keep all that was read with it.
+        let piece = Bytes::copy_from_slice(&piece);
+        Ok(if self.connection.is_done() { Piece::Last(piece) } else { Piece::More(piece) })
     }
 
     /// The body, if it is whole and at most `limit` bytes long.
@@ -436,9 +432,8 @@ impl Answering {
     }
 
     /// Gives the connection back for the next request.
-    async fn release(self, gateway: &Gateway) {
-        let idle = self.peer.options.idle_timeout;
-        gateway.connector.release_http_session(self.session, &self.peer, idle).await;
+    fn release(self, upstream: &Upstream) {
+        self.connection.release(upstream.timeouts.idle);
     }
 }
 

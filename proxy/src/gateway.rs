@@ -4,8 +4,6 @@ use std::sync::Arc;
 
 use arc_swap::ArcSwap;
 use evergate_cache::Cache;
-use pingora::connectors::ConnectorOptions;
-use pingora::connectors::http::v1::Connector;
 use pingora::server::configuration::ServerConf;
 use tokio::sync::Semaphore;
 
@@ -32,8 +30,6 @@ pub struct Gateway {
     pub access_log: AccessLog,
     /// Whether what can be answered at once takes the shorter way.
     pub fast_path: bool,
-    /// Connections to handlers, for fetches.
-    pub connector: Connector,
     /// Caches in front, which hear of what is invalidated.
     pub downstream: Downstream,
     /// Turns at coding stored bodies.
@@ -59,7 +55,6 @@ impl Gateway {
             clock,
             metrics,
             access_log: AccessLog::new(config.log.access),
-            connector: Connector::new(Some(ConnectorOptions::from_server_conf(framework))),
             downstream,
             // A core that codes is a core that does not serve: at most half of them do.
             coders: Arc::new(Semaphore::new(framework.threads.div_ceil(2))),

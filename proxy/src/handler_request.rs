@@ -6,7 +6,6 @@ use std::fmt::Write;
 use evergate_cache::{Policy, SURROGATE_CAPABILITY, StoredResponse, list_value};
 use http::header::{ACCEPT, COOKIE, HOST, IF_MODIFIED_SINCE, IF_NONE_MATCH, USER_AGENT, VIA};
 use http::{HeaderMap, HeaderName, HeaderValue, Method};
-use pingora_http::RequestHeader;
 
 use crate::admission::Selected;
 use crate::forwarded::{
@@ -14,6 +13,7 @@ use crate::forwarded::{
     X_ROUTE_PARAMS, for_the_gateway_alone, joined_cookies,
 };
 use crate::request::Request;
+use crate::upstream::RequestHead;
 
 /// Who asks, on cached routes.
 const AGENT: HeaderValue = HeaderValue::from_static(concat!("evergate/", env!("CARGO_PKG_VERSION")));
@@ -82,19 +82,15 @@ impl HandlerRequest {
         self
     }
 
-    /// As the framework's connectors send it: under the name that the configuration gives the upstream, else the site's, where
-    /// sites are told apart, else the server's own.
-    ///
-    /// # Errors
-    ///
-    /// The framework's, for a head that it cannot build.
-    pub fn header(&self, configured: Option<&HeaderValue>, server: &HeaderValue) -> pingora::Result<RequestHeader> {
-        let mut header = RequestHeader::build(Method::GET, self.target.as_bytes(), Some(self.fields.len() + 1))?;
-        header.insert_header(HOST, configured.or(self.host.as_ref()).unwrap_or(server))?;
+    /// As it is sent: under the name that the configuration gives the upstream, else the site's, where sites are told apart, else
+    /// the server's own.
+    pub fn head(&self, configured: Option<&HeaderValue>, server: &HeaderValue) -> RequestHead {
+        let mut head = RequestHead::new(&Method::GET, &self.target);
+        head.line(&HOST, configured.or(self.host.as_ref()).unwrap_or(server).as_bytes());
         for (name, value) in &self.fields {
-            header.append_header(name.clone(), value)?;
+            head.line(name, value.as_bytes());
         }
-        Ok(header)
+        head.ended()
     }
 }
 

@@ -28,7 +28,6 @@ use pingora::{Error, ErrorType};
 use pingora_http::{RequestHeader, ResponseHeader};
 
 use crate::failure::Failure;
-use crate::fetch::answer::read;
 use crate::gateway::Gateway;
 use crate::metrics::UpstreamResult;
 use crate::observe::observe;
@@ -213,7 +212,7 @@ impl ProxyHttp for PassThrough {
         carried: &mut Carried,
     ) -> pingora::Result<()> {
         let passing = carried.passing()?;
-        let mut head = read(response);
+        let mut head = heads::read(response);
         let heeded = if head.status.is_informational() && head.status != StatusCode::SWITCHING_PROTOCOLS {
             passing.interim(&mut head)
         } else {

@@ -1,5 +1,11 @@
 //! Handler services at work: which server gets a request, under which name, and how many fetches at once.
 
+mod answer;
+mod body;
+mod connection;
+mod idle;
+mod request;
+
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -12,6 +18,10 @@ use tokio::time::{Instant, timeout};
 
 use crate::config;
 use crate::failure::Failure;
+pub use answer::{AnswerHead, Extent};
+pub use connection::Connection;
+use idle::Idle;
+pub use request::RequestHead;
 
 /// How long the addresses of a server's name are believed.
 const RESOLUTION_LIFE: Duration = Duration::from_secs(10);
@@ -65,6 +75,7 @@ pub struct Server {
     failed: Mutex<Option<Instant>>,
     host: HeaderValue,
     resolved: Mutex<Option<Resolved>>,
+    idle: Arc<Idle>,
 }
 
 /// The addresses of a server's name, and how long they are believed.
@@ -165,7 +176,15 @@ impl Server {
     fn new(place: usize, address: String, region: Option<String>) -> Server {
         // The configuration has checked the address; what is not a header value cannot be one.
         let host = HeaderValue::from_str(&address).unwrap_or_else(|_| HeaderValue::from_static("localhost"));
-        Server { place, address, region, failed: Mutex::default(), host, resolved: Mutex::default() }
+        Server {
+            place,
+            address,
+            region,
+            failed: Mutex::default(),
+            host,
+            resolved: Mutex::default(),
+            idle: Arc::default(),
+        }
     }
 
     fn failed_lately(&self) -> bool {
@@ -186,6 +205,17 @@ impl Server {
     /// Its own name and port.
     pub fn host(&self) -> &HeaderValue {
         &self.host
+    }
+
+    /// A connection to it, for `attempt` (from 0). A name may have several addresses: each attempt takes the next of them.
+    ///
+    /// # Errors
+    ///
+    /// [`Failure::Connect`] when it cannot be reached or its name does not resolve, [`Failure::ConnectTimeout`] when that takes too
+    /// long.
+    pub async fn connect(&self, timeouts: &config::Timeouts, attempt: usize) -> Result<Connection, Failure> {
+        let address = self.resolve(timeouts.connect, attempt).await?;
+        Connection::to(address, &self.idle, timeouts.connect).await
     }
 
     /// The server as the framework's connectors want it. A name may have several addresses: each `attempt` (from 0) takes the

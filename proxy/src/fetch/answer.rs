@@ -8,7 +8,6 @@ use http::header::{
     LOCATION, SET_COOKIE, TE, TRAILER, TRANSFER_ENCODING, UPGRADE, VARY,
 };
 use http::{HeaderName, HeaderValue, StatusCode};
-use pingora_http::ResponseHeader;
 
 use crate::failure::Failure;
 use crate::respond::date;
@@ -64,12 +63,6 @@ pub struct Received {
     pub tags: Vec<String>,
 }
 
-/// The head of an answer in the framework's hands.
-pub fn read(response: &ResponseHeader) -> ResponseHead {
-    let fields = response.headers.iter().map(|(name, value)| (name.clone(), value.clone())).collect();
-    ResponseHead { status: response.status, fields }
-}
-
 /// A head that came from a handler, with a `Date` in any case (RFC 9110 section 6.6.1).
 ///
 /// # Errors
@@ -115,7 +108,7 @@ pub fn checked(answer: &ResponseHead) -> Result<bool, Failure> {
     if answer.fields.size() > MAX_HEAD { Err(Failure::Malformed) } else { chunked(answer) }
 }
 
-/// Whether the body comes in chunks. Another transfer coding was not asked for, and the framework would hand it out undecoded.
+/// Whether the body comes in chunks. Another transfer coding was not asked for, and nobody here decodes it.
 fn chunked(answer: &ResponseHead) -> Result<bool, Failure> {
     let mut codings = answer.fields.get_all(&TRANSFER_ENCODING);
     match (codings.next(), codings.next()) {

@@ -4,20 +4,17 @@ use std::time::SystemTime;
 
 use evergate_cache::{EVERGATE_CACHE_CONTROL, ResponseHead};
 use http::StatusCode;
-use pingora::protocols::http::v1::client::HttpSession;
 use tokio::time::timeout;
 
 use super::Answering;
-use super::answer::{read, received};
+use super::answer::received;
 use crate::failure::Failure;
-use crate::gateway::Gateway;
 use crate::handler_request::HandlerRequest;
-use crate::upstream::{Preference, Server, Upstream};
+use crate::upstream::{Connection, Preference, Server, Upstream};
 
 /// Asks the upstream, and again up to `retries` times while nothing comes back: the request is a GET, so asking twice does
 /// no harm (RFC 9110 section 9.2.2). `interim` is told of interim answers.
 pub(super) async fn ask(
-    gateway: &Gateway,
     (upstream, preference): (&Upstream, &Preference),
     request: &HandlerRequest,
     interim: &(dyn Fn(ResponseHead) + Sync),
@@ -31,7 +28,7 @@ pub(super) async fn ask(
         let server = upstream.server(preference, turn, attempts)?;
         let target = (server, attempts);
         attempts += 1;
-        match attempt(gateway, upstream, target, (request, interim), &mut reused).await {
+        match attempt(upstream, target, (request, interim), &mut reused).await {
             // A kept connection that turns out to be closed says nothing about the handler: once, that costs no attempt.
             // Not more often, because a request that makes its handler hang up would be sent on every connection there is.
             Err(Failure::Reset) if reused && !forgiven => forgiven = true,
@@ -49,23 +46,20 @@ pub(super) async fn ask(
 
 /// One attempt at one server. `reused` tells whether the connection had been used before.
 async fn attempt(
-    gateway: &Gateway,
     upstream: &Upstream,
     (server, attempt): (&Server, usize),
     (request, interim): (&HandlerRequest, &(dyn Fn(ResponseHead) + Sync)),
     reused: &mut bool,
 ) -> Result<Answering, Failure> {
-    let peer = server.peer(&upstream.timeouts, attempt).await?;
-    let header = request.header(upstream.configured_host(), server.host()).map_err(|_| Failure::Malformed)?;
-    let (mut session, was_reused) =
-        gateway.connector.get_http_session(&peer).await.map_err(|error| Failure::from(&*error))?;
-    *reused = was_reused;
-    let head = async {
-        session.write_request_header(Box::new(header)).await.map_err(|error| broken(&error))?;
-        final_head(&mut session, interim).await
+    let mut connection = server.connect(&upstream.timeouts, attempt).await?;
+    *reused = connection.is_reused();
+    let head = request.head(upstream.configured_host(), server.host());
+    let answered = async {
+        connection.send(&head, upstream.timeouts.idle).await?;
+        final_head(&mut connection, interim).await
     };
-    match timeout(upstream.timeouts.first_byte, head).await {
-        Ok(Ok(())) => Ok(Answering { session, peer }),
+    match timeout(upstream.timeouts.first_byte, answered).await {
+        Ok(Ok(head)) => Ok(Answering { connection, head }),
         Ok(Err(failure)) => Err(failure),
         Err(_) => Err(Failure::FirstByteTimeout),
     }
@@ -73,25 +67,21 @@ async fn attempt(
 
 /// Reads heads until one is final; 1xx answers are passed on (RFC 9110 section 15.2), but for 100, which answers an expectation
 /// that nobody had.
-async fn final_head(session: &mut HttpSession, interim: &(dyn Fn(ResponseHead) + Sync)) -> Result<(), Failure> {
+async fn final_head(
+    connection: &mut Connection,
+    interim: &(dyn Fn(ResponseHead) + Sync),
+) -> Result<ResponseHead, Failure> {
     loop {
-        session.read_response().await.map_err(|error| broken(&error))?;
-        match session.get_status() {
-            Some(StatusCode::SWITCHING_PROTOCOLS) | None => return Err(Failure::Malformed),
-            Some(StatusCode::CONTINUE) => {}
-            Some(status) if status.is_informational() => {
-                let head = session.resp_header().ok_or(Failure::Malformed)?;
-                let mut head = received(&read(head), SystemTime::UNIX_EPOCH)?.head;
+        let answer = connection.head().await?;
+        match answer.head.status {
+            StatusCode::SWITCHING_PROTOCOLS => return Err(Failure::Malformed),
+            StatusCode::CONTINUE => {}
+            status if status.is_informational() => {
+                let mut head = received(&answer.head, SystemTime::UNIX_EPOCH)?.head;
                 head.fields.remove(&EVERGATE_CACHE_CONTROL);
                 interim(head);
             }
-            Some(_) => return Ok(()),
+            _ => return Ok(answer.head),
         }
     }
-}
-
-/// What broke before the head was there. A time-out here is that of writing the request.
-fn broken(error: &pingora::Error) -> Failure {
-    let failure = Failure::from(error);
-    if matches!(failure, Failure::IdleTimeout) { Failure::FirstByteTimeout } else { failure }
 }

@@ -76,17 +76,16 @@ pub async fn document(gateway: &Gateway, wanted: Wanted<'_>) -> Result<Bytes, Li
         let request = HandlerRequest::plain(target, site);
         let nobody = |_: ResponseHead| {};
         let begun = gateway.clock.now();
-        let asked = ask::ask(gateway, (upstream, preference), &request, &nobody).await;
+        let asked = ask::ask((upstream, preference), &request, &nobody).await;
         let time = gateway.clock.now().since(begun);
         gateway.metrics.upstream_answered(&upstream.name, UpstreamResult::of(&asked), time);
         let mut answering = asked.map_err(ListingError::Failed)?;
-        match answering.session.get_status() {
-            Some(StatusCode::OK) => {}
-            Some(status) => return Err(ListingError::Status(status)),
-            None => return Err(ListingError::Failed(Failure::Malformed)),
+        match answering.head.status {
+            StatusCode::OK => {}
+            status => return Err(ListingError::Status(status)),
         }
         let body = answering.whole_body(upstream.timeouts.idle, most).await.ok_or(ListingError::Cut(most))?;
-        answering.release(gateway).await;
+        answering.release(upstream);
         Ok(body)
     };
     timeout(patience, listing).await.unwrap_or(Err(ListingError::Failed(Failure::MaxDuration)))

@@ -126,13 +126,13 @@ impl Asker {
                     head.fields.tell_vary(&[ACCEPT_ENCODING]);
                 }
                 fill.renew(&ours(head), now, terms);
-                answering.release(&fetch.gateway).await;
+                answering.release(&fetch.route.upstream);
                 Revalidation::NotModified
             }
             // What an authenticated request was told is not for others, nor what one was told that did not want what is fresh;
             // what others had is not theirs to forget.
             Err(reason) if self.is_theirs(&fill, reason) => {
-                answering.release(&fetch.gateway).await;
+                answering.release(&fetch.route.upstream);
                 self.ask_anew(fetch, fill).await
             }
             Err(reason) => fetch.decline(fill, reason, now),

@@ -104,7 +104,7 @@ impl Windowed {
         let arrival = Arrival::of(&said, fetch.route.heed, now);
         let initial_age = self.age_on_arrival(&head, arrival);
         fill.renew(&head, now, Terms { initial_age, groups, tags, recoding, dating, arrival, ..Terms::default() });
-        answering.release(&fetch.gateway).await;
+        answering.release(&fetch.route.upstream);
         Revalidation::NotModified
     }
 

@@ -38,6 +38,12 @@ pub(super) fn request(
     Ok(head)
 }
 
+/// The head of an answer.
+pub(super) fn read(response: &ResponseHeader) -> ResponseHead {
+    let fields = response.headers.iter().map(|(name, value)| (name.clone(), value.clone())).collect();
+    ResponseHead { status: response.status, fields }
+}
+
 /// Gives an answer these fields and no others.
 pub(super) fn replace(response: &mut ResponseHeader, head: &ResponseHead) -> pingora::Result<()> {
     let names: Vec<HeaderName> = response.headers.keys().cloned().collect();
