@@ -26,7 +26,7 @@ use pingora::server::ShutdownWatch;
 use crate::gateway::Gateway;
 use crate::observe::{observe, observe_refusal};
 use crate::outcome::{Answered, Outcome};
-use crate::pass::{PassThrough, pass};
+use crate::pass::{PassThrough, Passing, is_relayed, pass, relay};
 use crate::passage::Passage;
 use crate::request::{HOST_FIELD, Request};
 use crate::respond::{Amended, Notice};
@@ -133,6 +133,17 @@ impl Connections {
             Served::Done(record) => {
                 let goes_on = responder.keeps_alive() && record.status.is_some();
                 observe(&self.gateway, reader.request(), &record, responder.sent(), begun);
+                after(transport, goes_on, framing).await
+            }
+            Served::Pass(passage) if is_relayed(reader.request()) => {
+                // Its room is the inbox's again.
+                drop(own);
+                let mut request = reader.take();
+                passage.ruled.change(&mut request.headers);
+                let passing = Passing::new(&self.gateway, Arc::new((*passage, request)), begun);
+                let passed = relay(passing, &mut responder).await;
+                passed.observe(responder.sent());
+                let goes_on = responder.keeps_alive() && passed.status().is_some();
                 after(transport, goes_on, framing).await
             }
             Served::Pass(passage) => {

@@ -8,6 +8,7 @@ mod blame;
 mod handshake;
 mod heads;
 mod passing;
+mod relay;
 mod request;
 
 use std::sync::Arc;
@@ -40,6 +41,7 @@ use crate::serve::Record;
 use blame::{Blame, blame, late};
 use handshake::Handshake;
 pub use passing::{Decided, Passing};
+pub use relay::{is_relayed, relay};
 
 /// What the framework's proxy asks about a request that passes.
 pub struct PassThrough {

@@ -1,10 +1,11 @@
 //! What the cache has no part in goes through whole and unbuffered, both ways: other methods, request bodies of any size,
 //! bodies that come in pieces, protocols that leave HTTP.
 //!
-//! What is added to and removed from the heads is in `heads`; which handler is asked under which name, and what is redirected
-//! or refused before, is in `sites`.
+//! What is added to and removed from the heads is in `heads`; what is shared and not shared by those that have no body is in
+//! `relay`; which handler is asked under which name, and what is redirected or refused before, is in `sites`.
 
 mod heads;
+mod relay;
 mod sites;
 
 use std::net::SocketAddr;

@@ -229,6 +229,11 @@ impl Passing {
         self.status = Some(status);
     }
 
+    /// What time it is.
+    pub(super) fn now(&self) -> Moment {
+        self.gateway.clock.now()
+    }
+
     /// What happened to it so far.
     pub(super) fn outcome(&self) -> Outcome {
         Outcome::Pass { reason: self.passage().reason, fetched: self.fetched }
