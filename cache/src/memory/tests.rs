@@ -19,6 +19,13 @@ fn a_piece_takes_the_next_of_four_sizes_between_powers_of_two() {
         (1024, 1024),
         (1025, 1280),
         (1281, 1536),
+        (16_383, 16_384),
+        // With what is lost between large ones.
+        (16_384, 18_432),
+        (16_385, 23_040),
+        (65_535, 73_728),
+        (65_536, 81_920),
+        (65_537, 102_400),
     ];
     for (bytes, expected) in cases {
         assert_eq!(allocated(bytes), expected, "{bytes}");
