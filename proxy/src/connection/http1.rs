@@ -119,16 +119,16 @@ impl Message {
     }
 
     /// Puts the first piece of a body behind its head, and the end where it is the last.
-    fn put_first(&mut self, scratch: &mut Scratch, piece: Bytes, last: bool) {
+    fn put_first(&mut self, scratch: &mut Scratch, piece: &Bytes, last: bool) {
         match self.body {
             Body::Dropped => return,
             Body::Chunked => {
-                put_chunk(&mut scratch.out, &piece);
+                put_chunk(&mut scratch.out, piece);
                 if last {
                     scratch.out.extend_from_slice(LAST_CHUNK);
                 }
             }
-            Body::Plain | Body::UntilClose if piece.len() <= JOINED => scratch.out.extend_from_slice(&piece),
+            Body::Plain | Body::UntilClose if piece.len() <= JOINED => scratch.out.extend_from_slice(piece),
             Body::Plain | Body::UntilClose => scratch.body = Some(piece.clone()),
         }
         self.sent += piece.len() as u64;
@@ -225,7 +225,7 @@ impl Responder for Http1Responder<'_> {
 
     async fn begin(&mut self, head: &Head<'_>, framing: Framing, piece: Bytes, last: bool) -> Result<(), Gone> {
         self.message.put_head(self.out, head, framing);
-        self.message.put_first(self.out, piece, last);
+        self.message.put_first(self.out, &piece, last);
         self.write_scratch().await
     }
 
@@ -309,7 +309,7 @@ impl Responder for Queued<'_> {
 
     async fn begin(&mut self, head: &Head<'_>, framing: Framing, piece: Bytes, last: bool) -> Result<(), Gone> {
         self.message.put_head(self.out, head, framing);
-        self.message.put_first(self.out, piece, last);
+        self.message.put_first(self.out, &piece, last);
         Ok(())
     }
 
