@@ -151,19 +151,15 @@ impl Body {
             return Err(Failure::Malformed);
         }
         let Some(end) = end else { return Ok(Step::Short) };
-        let line = read.split_to(end + 1);
-        match line.strip_suffix(b"\r\n") {
-            None => Err(Failure::Malformed),
-            Some(text) if text.contains(&b'\r') => Err(Failure::Malformed),
-            Some([]) => {
-                *self = Body::Ended;
-                Ok(Step::Onward)
-            }
-            Some(_) => {
-                *self = Body::Chunked(Chunks::Trailers(before + length));
-                Ok(Step::Onward)
-            }
-        }
+        // What is wrong stays there, because it may be asked about again.
+        *self = match read[..=end].strip_suffix(b"\r\n") {
+            None => return Err(Failure::Malformed),
+            Some(text) if text.contains(&b'\r') => return Err(Failure::Malformed),
+            Some([]) => Body::Ended,
+            Some(_) => Body::Chunked(Chunks::Trailers(before + length)),
+        };
+        read.advance(length);
+        Ok(Step::Onward)
     }
 }
 
