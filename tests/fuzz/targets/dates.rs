@@ -3,7 +3,6 @@
 
 use std::time::{Duration, SystemTime};
 
-use bytes::Bytes;
 use evergate_cache::{Heuristic, OriginRules, StoredResponse, corrected_initial_age, not_modified};
 use evergate_fuzz::{
     GENEROUS, TARGETED, blocks, fields, head, is_for_everyone, now, number, request, text, verdict, with, without,
@@ -84,13 +83,13 @@ fn lifetimes(request: &HeaderMap, response: &[u8]) {
     const NO_GUESSES: OriginRules = OriginRules { heuristic: Heuristic::Never, ..GENEROUS };
     let mut dated = without(&head(response), &[CACHE_CONTROL]);
     dated.fields.retain(|name, _| !TARGETED.contains(name));
-    let explicit = StoredResponse::new(dated.clone(), Bytes::new(), now(), None).explicit_lifetime();
+    let explicit = StoredResponse::new(dated.clone(), &[], now(), None).explicit_lifetime();
     assert_eq!(explicit.is_some(), dated.fields.contains(&EXPIRES));
 
     // What is no date lies in the past, whatever other lines say (section 5.3), and says that nothing is to be guessed.
     for invalid in ["0", "-1", "Thu, 99 Jan 2099 00:00:00 GMT", "tomorrow"] {
         let expired = with(&dated, EXPIRES, invalid);
-        let stored = StoredResponse::new(expired.clone(), Bytes::new(), now(), None);
+        let stored = StoredResponse::new(expired.clone(), &[], now(), None);
         assert_eq!(stored.explicit_lifetime(), Some(Duration::ZERO));
         assert!(!is_for_everyone(&verdict(&GENEROUS, &expired, request, Duration::ZERO)));
     }
@@ -114,7 +113,7 @@ fn told_age(response: &[u8]) -> Duration {
 
 /// The lifetime of a response with these fields.
 fn lifetime(block: &[u8]) -> Option<Duration> {
-    StoredResponse::new(head(block), Bytes::new(), now(), None).explicit_lifetime()
+    StoredResponse::new(head(block), &[], now(), None).explicit_lifetime()
 }
 
 /// RFC 9110 section 13.2.2.

@@ -3,7 +3,6 @@
 
 use std::time::Duration;
 
-use bytes::Bytes;
 use evergate_cache::{
     EVERGATE_CACHE_CONTROL, Heed, OriginVerdict, ResponseHead, StoredResponse, Verdict, asks_to_be_kept, forbidden,
     judge,
@@ -114,7 +113,7 @@ fn ages(head: &ResponseHead, request: &HeaderMap) {
 /// Good content is never replaced by an error; else what was there changes nothing (RFC 9111 section 4.3.3).
 fn an_old_response(head: &ResponseHead, request: &HeaderMap) {
     let ok = ResponseHead { status: StatusCode::OK, fields: head.fields.clone() };
-    let old = StoredResponse::new(ok, Bytes::from_static(b"old"), now(), None);
+    let old = StoredResponse::new(ok, b"old", now(), None);
     let new = GENEROUS.judge(head, request, Some(&old), now(), Duration::ZERO);
     if head.status.is_server_error() || head.status == StatusCode::TOO_MANY_REQUESTS {
         assert_eq!(new, OriginVerdict::Failure);
@@ -134,10 +133,11 @@ fn order_means_nothing(head: &ResponseHead, request: &HeaderMap) {
 
 /// A stored response has its own length and no age of its own, and says nothing that was for this cache alone.
 fn what_is_kept(head: &ResponseHead) {
-    let stored = StoredResponse::new(head.clone(), Bytes::from_static(b"body"), now(), None);
+    let stored = StoredResponse::new(head.clone(), b"body", now(), None);
     let own = [AGE, EVERGATE_CACHE_CONTROL];
     assert!(own.iter().all(|name| !stored.head().fields.contains(name)));
-    let lengths = stored.head().fields.get_all(&http::header::CONTENT_LENGTH);
+    let sent = stored.head();
+    let lengths = sent.fields.get_all(&http::header::CONTENT_LENGTH);
     assert_eq!(lengths.count(), usize::from(head.status != StatusCode::NO_CONTENT));
     assert_eq!(stored.resident(now()), Duration::ZERO);
 }
