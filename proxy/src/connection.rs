@@ -140,10 +140,10 @@ impl Connections {
                 drop(own);
                 let mut request = reader.take();
                 passage.ruled.change(&mut request.headers);
-                let passing = Passing::new(&self.gateway, Arc::new((*passage, request)), begun);
-                let passed = relay(passing, &mut responder).await;
-                passed.observe(responder.sent());
-                let goes_on = responder.keeps_alive() && passed.status().is_some();
+                let mut passing = Passing::new(&self.gateway, Arc::new((*passage, request)), begun);
+                relay(&mut passing, &mut responder).await;
+                passing.observe(responder.sent());
+                let goes_on = responder.keeps_alive() && passing.status().is_some();
                 after(transport, goes_on, framing).await
             }
             Served::Pass(passage) => {

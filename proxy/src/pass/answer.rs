@@ -2,10 +2,11 @@
 
 use std::sync::Arc;
 
-use evergate_cache::{EVERGATE_CACHE_CONTROL, Fields, Moment, ResponseHead, asks_to_be_kept};
+use evergate_cache::{EVERGATE_CACHE_CONTROL, Fields, ResponseHead, asks_to_be_kept};
 use http::header::{CACHE_CONTROL, CONTENT_LENGTH, ETAG, EXPIRES, LAST_MODIFIED, TRANSFER_ENCODING};
 use http::{HeaderValue, Method, StatusCode};
 
+use crate::clock::Clock;
 use crate::config::DownstreamTags;
 use crate::failure::Failure;
 use crate::fetch::answer::checked;
@@ -55,10 +56,10 @@ pub(super) fn keep_for_ourselves(fields: &mut Fields, form: Option<DownstreamTag
 }
 
 /// Whether an answer asks to be kept where the route takes that for an error (`fetch_cache: only-no-store`).
-pub(super) fn is_refused(passage: &Passage, request: &Request, head: &ResponseHead, now: Moment) -> bool {
+pub(super) fn is_refused(passage: &Passage, request: &Request, head: &ResponseHead, clock: &Clock) -> bool {
     let asked = request.method == Method::GET || request.method == Method::HEAD;
     let refuses = passage.route.as_ref().is_some_and(|route| route.wanting == Wanting::Refused);
-    asked && refuses && asks_to_be_kept(head, now)
+    asked && refuses && asks_to_be_kept(head, clock.now())
 }
 
 /// Whether a route lives by its handler's word.

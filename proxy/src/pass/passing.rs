@@ -52,7 +52,7 @@ pub struct Passing {
     /// What the cache said of its invalidations when the handler was asked.
     invalidations: u64,
     /// A part that may be kept once it has passed.
-    part: Option<PassingPart>,
+    part: Option<Box<PassingPart>>,
 }
 
 impl Passing {
@@ -162,14 +162,14 @@ impl Passing {
         }
         let asked = self.asked.unwrap_or(self.begun);
         self.answered(UpstreamResult::Ok);
-        if is_refused(passage, request, head, self.gateway.clock.now()) {
+        if is_refused(passage, request, head, &self.gateway.clock) {
             return Err(Failure::Refused(Refusal::AsksToBeKept));
         }
         self.status = Some(status);
         self.fetched = Fetched::NotStored(status);
         passage.remember_date(head.fields.get(&DATE).cloned());
         let answer = Answer { passage, request, response: head, asked, began: self.invalidations };
-        self.part = answer.affect(&self.gateway);
+        self.part = answer.affect(&self.gateway).map(Box::new);
         let fields = &mut head.fields;
         fields.retain(|name, _| !OF_THE_CONNECTION.contains(name));
         keep_for_ourselves(fields, passage.snapshot.downstream_tags);

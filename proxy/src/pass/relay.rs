@@ -2,6 +2,7 @@
 //! responder. There is no task, no channel and no copy between the two connections, and what is there together is sent together.
 
 use std::borrow::Cow;
+use std::task::Poll;
 use std::time::Duration;
 
 use evergate_cache::ResponseHead;
@@ -38,12 +39,12 @@ pub fn is_relayed(request: &Request) -> bool {
         && matches!(seen_fields(&request.headers), Cow::Borrowed(_))
 }
 
-/// Asks a handler, and sends what it answers as it comes. What comes back is to be observed.
-pub async fn relay<R: Responder>(mut passing: Passing, responder: &mut R) -> Passing {
+/// Asks a handler, and sends what it answers as it comes. What became of it is to be observed.
+pub async fn relay<R: Responder>(passing: &mut Passing, responder: &mut R) {
     let decided = passing.decided();
     let mut way = Way { decided: &decided, responder };
-    let begun = match way.ask(&mut passing).await {
-        Ok((connection, answer)) => way.pass_on(&mut passing, connection, answer).await,
+    let begun = match way.ask(passing).await {
+        Ok((connection, answer)) => way.pass_on(passing, connection, answer).await,
         Err(end) => Err(end),
     };
     match begun {
@@ -64,7 +65,6 @@ pub async fn relay<R: Responder>(mut passing: Passing, responder: &mut R) -> Pas
             }
         }
     }
-    passing
 }
 
 /// The way between one visitor and whoever is asked for them.
@@ -137,7 +137,12 @@ impl<R: Responder> Way<'_, R> {
         drop(answer);
         while let Some(under_way) = &mut connection {
             // What the visitor took its time for was not the handler's.
-            self.decided.0.leash.extend(passing.silence());
+            let leash = &self.decided.0.leash;
+            leash.extend(passing.silence());
+            if leash.deadline().is_some_and(|deadline| deadline <= Instant::now()) {
+                // A handler that never stops would never be waited for.
+                return Err(self.late());
+            }
             let piece = self.wait(under_way.piece()).await?;
             passing.piece(&piece);
             let last = self.release_if_done(passing, &mut connection);
@@ -182,27 +187,26 @@ impl<R: Responder> Way<'_, R> {
         }
     }
 
-    /// Waits for a step of the handler's, as long as the leash and the visitor do.
+    /// Waits for a step of the handler's, as long as the leash and the visitor do. What is there at once is not waited for.
     async fn wait<T>(&mut self, step: impl Future<Output = Result<T, Failure>>) -> Result<T, End> {
-        let passage = &self.decided.0;
-        let now = Instant::now();
-        let deadline = passage.leash.deadline().unwrap_or(now + FOR_EVER);
-        let late = || {
-            passage.leash.mark_reached();
-            End::Failed(late(passage).unwrap_or(Failure::MaxDuration))
-        };
-        if deadline <= now {
-            // A handler that never stops would never be waited for.
-            return Err(late());
+        let mut step = std::pin::pin!(step);
+        if let Poll::Ready(done) = futures::poll!(step.as_mut()) {
+            return done.map_err(End::Failed);
         }
+        let deadline = self.decided.0.leash.deadline().unwrap_or_else(|| Instant::now() + FOR_EVER);
         tokio::select! {
             biased;
             done = timeout_at(deadline, step) => match done {
                 Ok(done) => done.map_err(End::Failed),
-                Err(_) => Err(late()),
+                Err(_) => Err(self.late()),
             },
             () = self.responder.gone() => Err(End::Gone),
         }
+    }
+
+    fn late(&self) -> End {
+        self.decided.0.leash.mark_reached();
+        End::Failed(late(&self.decided.0).unwrap_or(Failure::MaxDuration))
     }
 }
 
