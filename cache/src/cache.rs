@@ -135,6 +135,19 @@ pub struct Glance {
     pub response: Arc<StoredResponse>,
     /// By how much it is stale, and why it may be served so; none for a fresh one, with its time to live.
     pub staleness: Result<Option<Duration>, (Duration, StaleReason)>,
+    /// Whether it is to be refreshed, if nobody does it already: see [`Cache::refresh`].
+    pub refresh_due: bool,
+}
+
+/// What became of the wish to refresh what is served stale. `P` is what a refresh needs beside.
+#[derive(Debug)]
+pub enum Refresh<F: Clone, P> {
+    /// Here is the permission, and what it needs.
+    Permitted(Fill<F>, P),
+    /// Somebody does it already, or it is not stale any more.
+    UnderWay,
+    /// What it needs cannot be had; the next who asks tries again.
+    Unable,
 }
 
 /// What was found out about a part that is to be kept.
@@ -251,13 +264,36 @@ impl<F: Clone> Cache<F> {
     /// Why the handler would have to be asked.
     pub fn glance(&self, asked: &Asked<'_>, now: Moment) -> Result<Glance, Missing> {
         match self.known(asked, &mut asked.selecting(), now) {
-            Known::Fresh(response, ttl) => Ok(Glance { response, staleness: Ok(ttl) }),
-            Known::Settled(response, staleness, reason) | Known::Stale(response, staleness, reason, _) => {
-                Ok(Glance { response, staleness: Err((staleness, reason)) })
+            Known::Fresh(response, ttl) => Ok(Glance { response, staleness: Ok(ttl), refresh_due: false }),
+            Known::Settled(response, staleness, reason) => {
+                Ok(Glance { response, staleness: Err((staleness, reason)), refresh_due: false })
+            }
+            Known::Stale(response, staleness, reason, _) => {
+                Ok(Glance { response, staleness: Err((staleness, reason)), refresh_due: true })
             }
             Known::Declined(..) => Err(Missing::Uri),
             Known::Missing(missing, _) => Err(missing),
         }
+    }
+
+    /// Permission to refresh what a glance has shown to be stale, for the first who asks, as [`Cache::lookup`] gives it. `needed` is
+    /// asked only where nobody refreshes it yet: what it gives is needed for the refresh.
+    pub fn refresh<P>(&self, asked: &Asked<'_>, now: Moment, needed: impl FnOnce() -> Option<P>) -> Refresh<F, P> {
+        let mut selecting = asked.selecting();
+        self.introduce(asked.key);
+        let mut shard = self.shared.flights.lock(asked.key);
+        let Known::Stale(response, _, _, variant) = self.known(asked, &mut selecting, now) else {
+            return Refresh::UnderWay;
+        };
+        if shard.find(asked.key, &mut selecting, now).is_some() {
+            return Refresh::UnderWay;
+        }
+        let Some(needed) = needed() else { return Refresh::Unable };
+        let key = CacheKey::from(asked.key);
+        let flight = shard.begin(key.clone(), variant.clone(), &self.shared.generations);
+        drop(shard);
+        let fill = Fill::new(Arc::clone(&self.shared), key, variant, flight, Some(response), Missing::Stale);
+        Refresh::Permitted(fill, needed)
     }
 
     /// Why a request on a route with a window goes past the cache now: the answer to its key was declined a moment ago.

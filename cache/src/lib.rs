@@ -56,7 +56,7 @@ mod word;
 pub use body::{BodyReader, Cut, GrowingBody, Room};
 pub use cache::{
     Asked, Cache, Entries, Entry, Glance, Held, Holding, Hot, LabelFigures, Lookup, MAX_ENTRIES, Missing, PartTerms,
-    Unswept,
+    Refresh, Unswept,
 };
 pub use coding::{Coding, may_be_coded, preferred};
 pub use conditional::not_modified;

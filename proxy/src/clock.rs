@@ -1,6 +1,6 @@
 //! The only file that asks the system what time it is.
 
-use std::time::{Instant, SystemTime};
+use std::time::{Duration, Instant, SystemTime};
 
 use evergate_cache::Moment;
 
@@ -20,6 +20,11 @@ impl Clock {
     /// A reading of both clocks.
     pub fn now(&self) -> Moment {
         Moment { wall: wall(), monotonic: self.start.elapsed() }
+    }
+
+    /// How long ago `earlier` was: one reading of one clock.
+    pub fn since(&self, earlier: Moment) -> Duration {
+        self.start.elapsed().saturating_sub(earlier.monotonic)
     }
 }
 

@@ -182,7 +182,7 @@ impl Fetch {
                 let begun = self.gateway.clock.now();
                 *self.permit.lock().unwrap_or_else(PoisonError::into_inner) = Some(permit);
                 let result = self.run(fill).await;
-                let time = self.gateway.clock.now().since(begun);
+                let time = self.gateway.clock.since(begun);
                 self.gateway.metrics.revalidation(&self.route.pattern, result, time);
             }
         }
@@ -250,7 +250,7 @@ impl Fetch {
         let asked = ask::ask(upstream, request, &interim);
         let asked = timeout_at(self.deadline, asked).await.unwrap_or(Err(Failure::MaxDuration));
         let now = self.gateway.clock.now();
-        let upstream = &self.route.upstream.name;
+        let upstream = &self.route.upstream.meter;
         self.gateway.metrics.upstream_answered(upstream, UpstreamResult::of(&asked), now.since(begun));
         let answering = asked?;
         let answer::Received { mut head, ends_by_itself, dating, tags } = received(&answering.head, now.wall)?;

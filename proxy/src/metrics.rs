@@ -4,13 +4,14 @@ mod ahead;
 mod families;
 mod figures;
 mod invalidation;
+mod meters;
 mod purges;
 
 use std::time::Duration;
 
 use evergate_cache::{Forgetting, LabelFigures, StaleReason, StoreFigures};
 use http::{Method, StatusCode};
-use prometheus::{Encoder, Histogram, HistogramVec, IntCounter, IntCounterVec, Registry, TextEncoder};
+use prometheus::{Encoder, HistogramVec, IntCounter, IntCounterVec, Registry, TextEncoder};
 
 use crate::failure::Failure;
 use crate::outcome::{Fetched, Outcome, PassReason, ServedStale, XCache};
@@ -18,10 +19,12 @@ use ahead::AheadFamilies;
 use families::Families;
 use figures::Figures;
 use invalidation::{MODES, mode};
+use meters::Meter;
 use purges::PurgeFamilies;
 
 pub use ahead::{Prerendering, Refreshed, Warmed};
 pub use invalidation::InvalidationKind;
+pub use meters::{Meters, UpstreamMeter};
 pub use purges::Purges;
 
 /// Label of requests that no route matches, and of those that were refused before a route was looked for.
@@ -92,21 +95,6 @@ impl UpstreamResult {
     }
 }
 
-/// What is counted with each hit of a route, found once: to look metrics up by their labels costs more than to count.
-#[derive(Debug)]
-pub struct HitMeter {
-    requests: IntCounter,
-    duration: Histogram,
-}
-
-impl HitMeter {
-    /// Counts a hit with which a GET was answered successfully.
-    pub fn count(&self, time: Duration) {
-        self.requests.inc();
-        self.duration.observe(time.as_secs_f64());
-    }
-}
-
 /// Every metric of the gateway.
 #[derive(Debug)]
 pub struct Metrics {
@@ -124,6 +112,8 @@ pub struct Metrics {
     stale_served: IntCounterVec,
     figures: Figures,
     downstream: PurgeFamilies,
+    /// What counts requests that no route matches.
+    no_route: Meters,
 }
 
 impl Metrics {
@@ -192,6 +182,7 @@ impl Metrics {
             )?,
             figures: Figures::new(&families)?,
             downstream: PurgeFamilies::new(&families)?,
+            no_route: Meters::new(NO_ROUTE),
             registry,
         };
         metrics.prepare(routes, upstreams, downstream);
@@ -232,45 +223,75 @@ impl Metrics {
         self.downstream.prepare(downstream);
     }
 
-    /// What counts the hits of a route; see [`Metrics::request`].
-    pub fn hit_meter(&self, route: &str) -> HitMeter {
-        let cache = XCache::Hit.label();
-        HitMeter {
-            requests: self.requests.with_label_values(&[route, Method::GET.as_str(), "2xx", cache]),
-            duration: self.request_duration.with_label_values(&[route, cache]),
+    /// Counts a request that is over. `meters` are those of the route that matched, and `status` is none when the visitor left
+    /// before there was one.
+    pub fn request(
+        &self,
+        meters: Option<&Meters>,
+        method: &Method,
+        status: Option<StatusCode>,
+        outcome: &Outcome,
+        time: Duration,
+    ) {
+        let meters = meters.unwrap_or(&self.no_route);
+        let common = *method == Method::GET && status.is_some_and(|status| status.is_success());
+        match common.then(|| meters.of(outcome)).flatten() {
+            Some(meter) => meter.get_or_init(|| self.meter(&meters.route, outcome)).count(time),
+            None => self.uncommon(&meters.route, method, status, outcome, time),
         }
     }
 
-    /// Counts a request that is over. `status` is none when the visitor left before there was one.
-    pub fn request(&self, route: &str, method: &Method, status: Option<StatusCode>, outcome: &Outcome, time: Duration) {
+    /// What counts answers like this one to GET, with a status of success.
+    fn meter(&self, route: &str, outcome: &Outcome) -> Meter {
+        let cache = outcome.x_cache().label();
+        Meter {
+            requests: self.requests.with_label_values(&[route, Method::GET.as_str(), "2xx", cache]),
+            duration: self.request_duration.with_label_values(&[route, cache]),
+            reason: self.reason(route, outcome),
+        }
+    }
+
+    /// Counts a request that has no meter.
+    fn uncommon(&self, route: &str, method: &Method, status: Option<StatusCode>, outcome: &Outcome, time: Duration) {
         let cache = outcome.x_cache().label();
         let method = if METHODS.contains(method) { method.as_str() } else { "other" };
         self.requests.with_label_values(&[route, method, status_class(status), cache]).inc();
         self.request_duration.with_label_values(&[route, cache]).observe(time.as_secs_f64());
+        if let Some(reason) = self.reason(route, outcome) {
+            reason.inc();
+        }
+    }
+
+    /// What counts why an answer is not an ordinary one.
+    fn reason(&self, route: &str, outcome: &Outcome) -> Option<IntCounter> {
         match outcome {
-            Outcome::Pass { reason, .. } => self.uncacheable.with_label_values(&[route, reason.as_str()]).inc(),
-            Outcome::Stale { reason, .. } => self.stale_served.with_label_values(&[route, reason.as_str()]).inc(),
-            Outcome::Despite { .. } => {
-                self.stale_served.with_label_values(&[route, StaleReason::Error.as_str()]).inc();
-            }
+            Outcome::Pass { reason, .. } => Some(self.uncacheable.with_label_values(&[route, reason.as_str()])),
+            Outcome::Stale { reason, .. } => Some(self.stale_served.with_label_values(&[route, reason.as_str()])),
+            Outcome::Despite { .. } => Some(self.stale_served.with_label_values(&[route, StaleReason::Error.as_str()])),
             Outcome::Miss { fetched: Fetched::Declined(_, reason), .. } => {
-                self.uncacheable.with_label_values(&[route, reason.as_str()]).inc();
+                Some(self.uncacheable.with_label_values(&[route, reason.as_str()]))
             }
             Outcome::Miss { collapsed: true, .. } | Outcome::Revalidated { collapsed: true, .. } => {
-                self.coalesced.with_label_values(&[route]).inc();
+                Some(self.coalesced.with_label_values(&[route]))
             }
             Outcome::Miss { .. }
             | Outcome::Revalidated { .. }
             | Outcome::Hit { .. }
             | Outcome::Prerendered { .. }
-            | Outcome::Answered(_) => {}
+            | Outcome::Answered(_) => None,
         }
     }
 
     /// Counts a request to a handler whose answer has begun, or failed to.
-    pub fn upstream_answered(&self, upstream: &str, result: UpstreamResult, time: Duration) {
-        self.upstream_requests.with_label_values(&[upstream, result.as_str()]).inc();
-        self.upstream_duration.with_label_values(&[upstream]).observe(time.as_secs_f64());
+    pub fn upstream_answered(&self, upstream: &UpstreamMeter, result: UpstreamResult, time: Duration) {
+        match result {
+            UpstreamResult::Ok => upstream.answered(self, time),
+            UpstreamResult::Failed(_) => {
+                let name = upstream.upstream.as_str();
+                self.upstream_requests.with_label_values(&[name, result.as_str()]).inc();
+                self.upstream_duration.with_label_values(&[name]).observe(time.as_secs_f64());
+            }
+        }
     }
 
     /// Counts a refresh that is over.
@@ -280,8 +301,9 @@ impl Metrics {
     }
 
     /// Counts a refresh that was due and had to be left.
-    pub fn revalidation_skipped(&self, route: &str) {
-        self.revalidations.with_label_values(&[route, Revalidation::Skipped.as_str()]).inc();
+    pub fn revalidation_skipped(&self, meters: &Meters) {
+        let counter = || self.revalidations.with_label_values(&[meters.route.as_str(), Revalidation::Skipped.as_str()]);
+        meters.skipped().get_or_init(counter).inc();
     }
 
     /// Counts a page that was to be rendered before anybody asks.

@@ -79,9 +79,9 @@ pub fn observe_late(gateway: &Gateway, decided: &Decided, begun: Moment) {
     let (passage, request) = &**decided;
     let name = late(passage).unwrap_or(Failure::MaxDuration).as_str();
     gateway.metrics.upstream_answered(
-        &passage.upstream.name,
+        &passage.upstream.meter,
         UpstreamResult::Failed(name),
-        gateway.clock.now().since(begun),
+        gateway.clock.since(begun),
     );
     let outcome = Outcome::Pass { reason: passage.reason, fetched: Fetched::Failed(name) };
     observe(gateway, request, &Record { route: passage.route.clone(), outcome, status: None }, 0, begun);

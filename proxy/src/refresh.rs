@@ -106,6 +106,6 @@ async fn fetch_again(gateway: &Arc<Gateway>, hottest: Vec<(CacheKey, Variant)>) 
             }
         }
     }
-    let seconds = gateway.clock.now().since(begun).as_secs_f64();
+    let seconds = gateway.clock.since(begun).as_secs_f64();
     info!(refreshed, failed, seconds, "fetched again what was invalidated");
 }

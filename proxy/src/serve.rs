@@ -3,6 +3,7 @@
 //! The five answers of the look-up are the one match in `Serving::look_up`. What is sent of a stored response, and of one that
 //! is being filled, is in the files below. Requests that the cache has no part in come back as [`Served::Pass`].
 
+mod at_once;
 mod confirm;
 mod forecast;
 mod purge;
@@ -109,7 +110,7 @@ impl Way for Shorter {
     type End = Option<Served>;
 
     async fn answer<R: Responder>(serving: &Serving<'_>, responder: &mut R) -> Option<Served> {
-        serving.fresh(responder).await
+        serving.at_once(responder).await
     }
 
     fn ruled(end: Option<Served>, ruled: Ruled) -> Option<Served> {
@@ -259,18 +260,6 @@ impl Serving<'_> {
         self.selected.demands.only_if_cached || by_origin && special
     }
 
-    /// Answers with what is stored and fresh; none where there is nothing, or where more is to be done.
-    async fn fresh<R: Responder>(&self, responder: &mut R) -> Option<Served> {
-        let Glance { response, staleness } = self.gateway.cache.glance(&self.asked(), self.now).ok()?;
-        let ttl = staleness.ok()?;
-        response.count_hit();
-        let outcome = match self.wants_no_fetch() {
-            false if response.first_use() => Outcome::Prerendered { ttl },
-            false | true => Outcome::Hit { ttl },
-        };
-        Some(self.stored(&response, outcome, self.now, responder).await)
-    }
-
     /// Answers from what is stored, or not at all.
     async fn glance<R: Responder>(&self, responder: &mut R) -> Served {
         let now = self.now;
@@ -281,7 +270,7 @@ impl Serving<'_> {
             {
                 return self.look_up(responder).await;
             }
-            Ok(Glance { response, staleness }) => {
+            Ok(Glance { response, staleness, .. }) => {
                 response.count_hit();
                 let outcome = match staleness {
                     Ok(ttl) => Outcome::Hit { ttl },
@@ -366,13 +355,12 @@ impl Serving<'_> {
 
     /// Starts a refresh, unless too many run for this upstream; the next stale hit tries again.
     fn refresh(&self, fill: Fill<Failure>) -> bool {
-        let route = self.selected.route;
-        let Ok(permit) = Arc::clone(&route.upstream.refreshes).try_acquire_owned() else {
-            self.gateway.metrics.revalidation_skipped(&route.pattern);
-            return false;
-        };
-        self.fetch(fill, Errand::Refresh(permit));
-        true
+        let permit = self.refresh_permit();
+        let begun = permit.is_some();
+        if let Some(permit) = permit {
+            self.fetch(fill, Errand::Refresh(permit));
+        }
+        begun
     }
 
     /// Waits for a fill, as long as the visitor does. Interim answers are sent on as they come.

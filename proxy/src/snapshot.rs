@@ -1,7 +1,7 @@
 //! One configuration at work: everything derived from it, immutable. A request pins one at its start.
 
 use std::net::SocketAddr;
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 use std::time::Duration;
 
 use evergate_cache::{
@@ -16,7 +16,7 @@ use crate::config::{
 };
 use crate::forwarded::WRITTEN;
 use crate::known::{Known, Others};
-use crate::metrics::HitMeter;
+use crate::metrics::Meters;
 use crate::page_form::{PAGE_FIELDS, RSC_UNION_QUERY};
 use crate::routes::{Matched, RouteTable};
 use crate::rules::{Cors, Rules};
@@ -118,8 +118,8 @@ pub struct Route {
     pub serves: Kind,
     /// Which pages of other origins may read its answers, where the route says it.
     pub cors: Option<Arc<Cors>>,
-    /// What counts its hits, once there was one.
-    pub hits: OnceLock<HitMeter>,
+    /// What counts its commonest answers.
+    pub meters: Meters,
 }
 
 /// The methods of a route, and what is said of them.
@@ -262,6 +262,7 @@ impl Route {
             methods: route.methods.as_ref().and_then(Methods::new),
             known,
             tagger: Tagger::new(&pattern, route.kind, route.tags.clone()),
+            meters: Meters::new(&pattern),
             pattern,
             kind: RouteKind::new(route, &vary, config.cache.negative_ttl),
             query,
@@ -279,7 +280,6 @@ impl Route {
             wanting: wanting(route),
             serves: route.kind,
             cors: route.cors.clone(),
-            hits: OnceLock::new(),
         }
     }
 }

@@ -49,7 +49,7 @@ async fn sweep_again(gateway: &Arc<Gateway>) {
         if let Err(error) = swept {
             error!(%error, "a sweep broke off");
         }
-        let took = gateway.clock.now().since(begun);
+        let took = gateway.clock.since(begun);
         sleep((took * PAUSES).max(SHORTEST_PAUSE)).await;
     }
 }

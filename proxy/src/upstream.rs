@@ -18,6 +18,7 @@ use tokio::time::{Instant, timeout};
 
 use crate::config;
 use crate::failure::Failure;
+use crate::metrics::UpstreamMeter;
 pub use answer::{AnswerHead, Extent};
 pub use connection::Connection;
 use idle::Idle;
@@ -52,6 +53,8 @@ pub struct Upstream {
     queue: Semaphore,
     /// Refreshes behind the visitors' backs.
     pub refreshes: Arc<Semaphore>,
+    /// What counts its answers.
+    pub meter: UpstreamMeter,
 }
 
 /// In which order a route asks the servers of its upstream. The default is all of them in turn.
@@ -110,6 +113,7 @@ impl Upstream {
             fetches: Arc::new(Semaphore::new(settings.max_concurrent_fetches.get())),
             queue: Semaphore::new(settings.max_concurrent_fetches.get().saturating_mul(QUEUE_PER_FETCH)),
             refreshes: Arc::new(Semaphore::new(max_concurrent_refreshes)),
+            meter: UpstreamMeter::new(&settings.name),
         }
     }
 

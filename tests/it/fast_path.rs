@@ -1,7 +1,9 @@
 //! The shorter way of what needs no waiting answers byte for byte what the longer one does, however requests follow each other
 //! on a connection, and counts and logs it the same.
 
-use evergate_tests::{Client, Gateway, Origin, Reply, get};
+use std::time::Duration;
+
+use evergate_tests::{Client, Gate, Gateway, Origin, Reply, get, until};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
@@ -14,6 +16,7 @@ const CONFIG: &str = "
   - { path: /told, revalidate: 1h, cache_control: \"public, max-age=5\" }
   - { path: \"/origin/[slug]\", revalidate: origin }
   - { path: /read-only, revalidate: 1h, methods: [GET] }
+  - { path: /stale, revalidate: 1s, expire: 1d }
   - { path: /dynamic }
 unmatched: 404
 trailing_slash: redirect
@@ -42,6 +45,8 @@ const PATHS: &[&str] = &[
     "/told",
     "/origin/kept",
     "/origin/private",
+    "/stale",
+    "/stale",
     "/read-only",
     "/dynamic",
     "/none",
@@ -132,7 +137,7 @@ async fn answers(gateway: &Gateway, sent: &[u8], cuts: &[usize]) -> String {
 
 /// Without what tells the second at which it was sent: the same for both only if they were asked in the same one.
 fn timeless(answers: &str) -> String {
-    let digits = |text: &str| text.trim_start_matches(|c: char| c.is_ascii_digit()).to_owned();
+    let digits = |text: &str| text.trim_start_matches(|c: char| c.is_ascii_digit() || c == '-').to_owned();
     let line = |line: &str| match line.split_once("ttl=") {
         _ if line.starts_with("age: ") => String::from("age: N"),
         _ if line.starts_with("date: ") => String::from("date: N"),
@@ -145,12 +150,16 @@ fn timeless(answers: &str) -> String {
 /// What a gateway counted, by its labels.
 async fn counted(gateway: &Gateway) -> Vec<String> {
     let text = gateway.metrics_text().await;
-    let families =
-        ["evergate_requests_total{", "evergate_uncacheable_total{", "evergate_request_duration_seconds_count{"];
+    let families = [
+        "evergate_requests_total{",
+        "evergate_uncacheable_total{",
+        "evergate_stale_served_total{",
+        "evergate_request_duration_seconds_count{",
+    ];
     text.lines().filter(|line| families.iter().any(|family| line.starts_with(family))).map(str::to_owned).collect()
 }
 
-/// A gateway in which every page is stored, and its origin.
+/// A gateway in which every page is stored, one of them stale because its handler has failed since; and its origin.
 async fn warmed(fast: bool) -> (Origin, Gateway) {
     let origin = Origin::start().await;
     let page = |body: &str| {
@@ -162,6 +171,7 @@ async fn warmed(fast: bool) -> (Origin, Gateway) {
     for path in ["/plain", "/fresh/*", "/crossed", "/told", "/read-only", "/dynamic"] {
         origin.on(path, move |_| page("a page"));
     }
+    origin.on_counted("/stale", move |_, run| if run == 1 { page("an old page") } else { Reply::ok("").status(500) });
     origin.on("/large", move |_| page(&"x".repeat(100_000)));
     origin.on("/origin/kept", move |_| page("kept").header("cache-control", "max-age=3600"));
     origin.on("/origin/private", move |_| page("private").header("cache-control", "private"));
@@ -176,6 +186,11 @@ async fn warmed(fast: bool) -> (Origin, Gateway) {
         }
         get(gateway.address(), path).await;
     }
+    // It goes stale after its window, and whoever comes then has it refreshed.
+    tokio::time::sleep(Duration::from_millis(1100)).await;
+    get(gateway.address(), "/stale").await;
+    let failed = [("route", "/stale"), ("result", "failed")];
+    until("the refresh has failed", async || gateway.metric("evergate_revalidations_total", &failed).await > 0.0).await;
     (origin, gateway)
 }
 
@@ -193,4 +208,44 @@ async fn both_ways_answer_count_and_close_the_same() {
         assert!(on_fast.starts_with("HTTP/1.1 "), "nothing was answered to {told}");
     }
     assert_eq!(counted(&fast).await, counted(&whole).await);
+    let stale = fast.metric("evergate_stale_served_total", &[("route", "/stale"), ("reason", "error")]).await;
+    assert!(stale > 10.0, "of stale pages there were {stale}");
+}
+
+/// Whoever comes when a page has gone stale, and each who comes while it is refreshed, is served on the shorter way, and the
+/// handler is asked once; beyond the limit of refreshes nobody asks, and that is told.
+#[tokio::test]
+async fn promise_3_a_refresh_begins_once_on_either_way() {
+    for fast in [true, false] {
+        let origin = Origin::start().await;
+        let gate = Gate::new();
+        for path in ["/a", "/b"] {
+            let gate = gate.clone();
+            origin.on_counted(path, move |_, run| {
+                let reply = Reply::ok(format!("run {run}"));
+                if run == 1 { reply } else { reply.gate(&gate) }
+            });
+        }
+        let routes = "  - { path: \"/[page]\", revalidate: 200ms, expire: 1d }\ncache: { max_concurrent_refreshes: 1 }";
+        let config = Gateway::simple_config(&origin, routes);
+        let gateway = Gateway::start(&format!("fast_path: {fast}\n{config}")).await;
+        let mut visitor = Client::connect(gateway.address()).await;
+        for path in ["/a", "/b"] {
+            visitor.get(path).await;
+        }
+        tokio::time::sleep(Duration::from_millis(250)).await;
+        for (path, detail) in [("/a", "revalidating"), ("/a", "revalidating"), ("/b", "busy"), ("/b", "busy")] {
+            let response = visitor.get(path).await;
+            assert_eq!((response.x_cache(), response.text()), ("STALE", "run 1"), "{path}, fast: {fast}");
+            assert!(response.cache_status().ends_with(detail), "{path}, fast: {fast}: {}", response.cache_status());
+        }
+        until("the handler is asked again", async || origin.count("/a") == 2).await;
+        assert_eq!((origin.count("/a"), origin.count("/b")), (2, 1), "fast: {fast}");
+        gate.open();
+        until("the page is refreshed", async || get(gateway.address(), "/a").await.text() != "run 1").await;
+        let stale = |reason| [("route", "/[page]"), ("reason", reason)];
+        let skipped = [("route", "/[page]"), ("result", "skipped")];
+        assert_eq!(gateway.metric("evergate_stale_served_total", &stale("busy")).await, 2.0, "fast: {fast}");
+        assert_eq!(gateway.metric("evergate_revalidations_total", &skipped).await, 2.0, "fast: {fast}");
+    }
 }

@@ -171,7 +171,7 @@ pub(super) fn upstream(upstream: &Upstream, preference: &Preference) -> Upstream
     }
 }
 
-pub(super) fn stored(Glance { response, staleness }: &Glance, now: Moment) -> StoredTold {
+pub(super) fn stored(Glance { response, staleness, .. }: &Glance, now: Moment) -> StoredTold {
     let (ttl, stale) = match *staleness {
         Ok(ttl) => (ttl, None),
         Err((staleness, _)) => (None, Some(staleness)),

@@ -77,8 +77,8 @@ pub async fn document(gateway: &Gateway, wanted: Wanted<'_>) -> Result<Bytes, Li
         let nobody = |_: ResponseHead| {};
         let begun = gateway.clock.now();
         let asked = ask::ask((upstream, preference), &request, &nobody).await;
-        let time = gateway.clock.now().since(begun);
-        gateway.metrics.upstream_answered(&upstream.name, UpstreamResult::of(&asked), time);
+        let time = gateway.clock.since(begun);
+        gateway.metrics.upstream_answered(&upstream.meter, UpstreamResult::of(&asked), time);
         let mut answering = asked.map_err(ListingError::Failed)?;
         match answering.head.status {
             StatusCode::OK => {}

@@ -259,8 +259,8 @@ impl Passing {
     /// Counts how asking the handler ended; the first word counts.
     fn answered(&mut self, result: UpstreamResult) {
         if let Some(asked) = self.asked.take() {
-            let time = self.gateway.clock.now().since(asked);
-            self.gateway.metrics.upstream_answered(&self.passage().upstream.name, result, time);
+            let time = self.gateway.clock.since(asked);
+            self.gateway.metrics.upstream_answered(&self.passage().upstream.meter, result, time);
         }
     }
 }

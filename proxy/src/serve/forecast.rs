@@ -41,7 +41,7 @@ pub fn forecast<'a>(
 
 impl Serving<'_> {
     /// What would happen with what is stored.
-    fn with(&self, Glance { response, staleness }: &Glance) -> Outcome {
+    fn with(&self, Glance { response, staleness, .. }: &Glance) -> Outcome {
         match *staleness {
             Ok(ttl) if response.is_unused() && !self.wants_no_fetch() => Outcome::Prerendered { ttl },
             Ok(ttl) => Outcome::Hit { ttl },

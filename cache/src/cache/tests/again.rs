@@ -2,10 +2,10 @@
 
 use bytes::Bytes;
 
-use super::{WINDOWS, answer_in_words, at, head, key_of, look};
+use super::{WINDOWS, answer_in_words, at, head, key_of, look, request, windowed};
 use crate::cache::forgetting::MOST_MARKS;
-use crate::cache::{Cache, Lookup};
-use crate::{Count, Forgetting, Pushed, Selection, Tags, Terms, What};
+use crate::cache::{Asked, Cache, Lookup, Refresh};
+use crate::{Count, Demands, Forgetting, Pushed, Selection, Tags, Terms, What};
 
 type Kept = Cache<&'static str>;
 
@@ -77,4 +77,30 @@ fn promise_6_the_marks_of_a_sweep_are_bounded() {
     let answers: Vec<String> = keys.iter().map(told).collect();
     assert_eq!(answers.iter().filter(|told| *told == "miss invalidated").count(), MOST_MARKS);
     assert_eq!(answers.iter().filter(|told| *told == "miss uri").count(), 500);
+}
+
+/// Of those who are shown at a glance that a page is stale, one may refresh it; whoever lacks what is needed leaves it to the next.
+#[test]
+fn what_is_seen_to_be_stale_is_refreshed_once() {
+    let (cache, key) = (Cache::new(1 << 20, 1 << 16), key_of("shop", "/p"));
+    store(&cache, &key);
+    let (request, policy, demands) = (request("en"), windowed(WINDOWS), Demands::default());
+    let asked = Asked { key: &key, request: &request, policy: &policy, demands: &demands };
+    assert!(!cache.glance(&asked, at(1)).unwrap().refresh_due);
+    let stale = at(61);
+    assert!(matches!(cache.refresh(&asked, at(1), || Some(())), Refresh::UnderWay), "it is fresh");
+    assert!(cache.glance(&asked, stale).unwrap().refresh_due);
+    assert!(matches!(cache.refresh(&asked, stale, || None::<()>), Refresh::Unable));
+    let Refresh::Permitted(fill, "permit") = cache.refresh(&asked, stale, || Some("permit")) else {
+        panic!("nobody refreshes it yet")
+    };
+    let unasked = || -> Option<()> { panic!("nothing is needed for what is under way") };
+    assert!(matches!(cache.refresh(&asked, stale, unasked), Refresh::UnderWay));
+    let Lookup::Stale { refresh: None, .. } = look(&cache, &key, "en", WINDOWS, stale) else {
+        panic!("a look-up finds the same refresh")
+    };
+    let filling = fill.begin(head(200, &[]), stale, Terms::default()).unwrap();
+    assert_eq!(filling.finish(Bytes::from_static(b"newer"), stale), Pushed::Kept);
+    assert!(matches!(cache.refresh(&asked, stale, unasked), Refresh::UnderWay), "it is fresh again");
+    assert!(!cache.glance(&asked, stale).unwrap().refresh_due);
 }
