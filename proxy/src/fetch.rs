@@ -18,7 +18,7 @@ use evergate_cache::{
 use http::header::{ACCEPT_ENCODING, SET_COOKIE};
 use http::{HeaderValue, StatusCode};
 use tokio::sync::OwnedSemaphorePermit;
-use tokio::time::{Instant, MissedTickBehavior, interval, timeout, timeout_at};
+use tokio::time::{Instant, MissedTickBehavior, interval, sleep, timeout, timeout_at};
 use tracing::warn;
 
 use crate::admission::Selected;
@@ -178,14 +178,23 @@ impl Fetch {
     async fn run_errand(self, fill: Fill<Failure>, errand: Errand) {
         match errand {
             Errand::Miss | Errand::Ahead => self.run_as_miss(fill).await,
-            Errand::Refresh(permit) => {
-                let begun = self.gateway.clock.now();
-                *self.permit.lock().unwrap_or_else(PoisonError::into_inner) = Some(permit);
-                let result = self.run(fill).await;
-                let time = self.gateway.clock.since(begun);
-                self.gateway.metrics.revalidation(&self.route.pattern, result, time);
-            }
+            Errand::Refresh(permit) => self.run_as_refresh(fill, permit).await,
         }
+    }
+
+    /// Nobody waits for a refresh, so one of a herd waits for the others. The handler's own time begins after that.
+    async fn run_as_refresh(mut self, fill: Fill<Failure>, permit: OwnedSemaphorePermit) {
+        let upstream = Arc::clone(&self.route.upstream);
+        if let Some(pause) = upstream.pause_before_refresh() {
+            sleep(pause).await;
+            self.deadline = Instant::now() + self.max_duration();
+        }
+        let begun = self.gateway.clock.now();
+        self.permit = Mutex::new(Some(permit));
+        let result = self.run(fill).await;
+        let time = self.gateway.clock.since(begun);
+        upstream.refresh_took(time);
+        self.gateway.metrics.revalidation(&self.route.pattern, result, time);
     }
 
     /// Visitors' fetches queue for their turn, as long as there is somebody who waits, and no longer than the fetch may take.

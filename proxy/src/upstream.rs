@@ -3,6 +3,7 @@
 mod answer;
 mod body;
 mod connection;
+mod herd;
 mod idle;
 mod request;
 
@@ -21,6 +22,7 @@ use crate::failure::Failure;
 use crate::metrics::UpstreamMeter;
 pub use answer::{AnswerHead, Extent};
 pub use connection::Connection;
+use herd::Herd;
 use idle::Idle;
 pub use request::RequestHead;
 
@@ -53,6 +55,8 @@ pub struct Upstream {
     queue: Semaphore,
     /// Refreshes behind the visitors' backs.
     pub refreshes: Arc<Semaphore>,
+    most_refreshes: usize,
+    herd: Herd,
     /// What counts its answers.
     pub meter: UpstreamMeter,
 }
@@ -113,8 +117,21 @@ impl Upstream {
             fetches: Arc::new(Semaphore::new(settings.max_concurrent_fetches.get())),
             queue: Semaphore::new(settings.max_concurrent_fetches.get().saturating_mul(QUEUE_PER_FETCH)),
             refreshes: Arc::new(Semaphore::new(max_concurrent_refreshes)),
+            most_refreshes: max_concurrent_refreshes,
+            herd: Herd::default(),
             meter: UpstreamMeter::new(&settings.name),
         }
+    }
+
+    /// How long a refresh, which has its permit, waits before it asks: no time, unless it is one of a herd.
+    pub fn pause_before_refresh(&self) -> Option<Duration> {
+        let running = self.most_refreshes.saturating_sub(self.refreshes.available_permits());
+        self.herd.pause(running, fastrand::f64())
+    }
+
+    /// A refresh took this long.
+    pub fn refresh_took(&self, time: Duration) {
+        self.herd.took(time);
     }
 
     /// A request's turn: which server it asks first. Each further attempt asks the next one, so that no other request's turns
