@@ -7,6 +7,7 @@ TOOLS  := $(CURDIR)/tests/.tools
 NEXT   := tests/next-app
 SUITE  := tests/conformance
 BENCH  := tests/bench
+HITS   := tests/hits
 FUZZ   := tests/fuzz
 
 # Tools that the machine's packages are too old for, or that must come without their service, live here.
@@ -16,7 +17,7 @@ export NEXT_TELEMETRY_DISABLED := 1
 .DEFAULT_GOAL := help
 # The steps of `test` are in order, and cargo uses every core by itself.
 .NOTPARALLEL:
-.PHONY: help run build test test-rust test-bench fuzz conformance bench bench-routes bench-rules bench-forget bench-memory lint setup-build setup-test setup-rust setup-node setup-promtool setup-next setup-conformance setup-browser setup-cxx setup-fuzz setup-bench
+.PHONY: help run build test test-rust test-bench instructions bless-instructions fuzz conformance bench bench-routes bench-rules bench-forget bench-memory lint setup-build setup-test setup-rust setup-node setup-promtool setup-next setup-conformance setup-browser setup-cxx setup-fuzz setup-bench setup-valgrind
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -27,7 +28,7 @@ run: build ## build, then start the gateway on config.yaml in front of the demo 
 build: setup-build ## build the release binary
 	cargo build --locked --release -p evergate
 
-test: setup-build setup-test lint build test-rust test-bench fuzz conformance ## set up, lint, and run every test
+test: setup-build setup-test lint build test-rust test-bench instructions fuzz conformance ## set up, lint, and run every test
 
 test-rust: setup-test build
 	@ulimit -n "$$(ulimit -H -n)" 2>/dev/null || true; \
@@ -62,9 +63,18 @@ conformance: build setup-conformance ## run the public HTTP cache test suite aga
 	@EVERGATE_BIN="$(BINARY)" node $(SUITE)/run.mjs
 	@EVERGATE_BIN="$(BINARY)" node $(SUITE)/run.mjs --heuristic
 
-# The arithmetic of `make bench`, not the measuring; it takes a second.
+# The arithmetic of `make bench` and `make instructions`, not the measuring; it takes a second.
 test-bench: setup-node
-	node --test $(BENCH)/*.test.mjs
+	node --test $(BENCH)/*.test.mjs $(HITS)/*.test.mjs
+
+# Everything but one small program is built for the gateway already, with the same settings.
+COUNT_INSTRUCTIONS = cargo build --locked --release -p evergate-hits && EVERGATE_HITS="$(dir $(BINARY))evergate-hits" node $(HITS)/guard.mjs
+
+instructions: build setup-node setup-valgrind ## count the instructions of a hit, and fail when they grew by more than 5 %
+	@$(COUNT_INSTRUCTIONS)
+
+bless-instructions: build setup-node setup-valgrind ## make today's instructions of a hit the baseline
+	@$(COUNT_INSTRUCTIONS) --bless
 
 # SCENARIOS="hit pass" and SERVERS="nginx evergate" choose; KEYS=1000000 is for zipf. KEEP=1 puts the results into the repository.
 BENCH_FLAGS = $(if $(SCENARIOS),--scenarios "$(SCENARIOS)") $(if $(SERVERS),--servers "$(SERVERS)") $(if $(KEYS),--keys $(KEYS)) \
@@ -100,7 +110,7 @@ setup-build: ## install what the build needs: cmake
 	  command -v cmake >/dev/null 2>&1 || fail "cmake is needed to build pingora and could not be installed; install it and run make again"; \
 	}
 
-setup-test: setup-rust setup-node setup-promtool setup-next setup-conformance setup-browser setup-fuzz ## install what the tests need: rustfmt, clippy, Node.js, promtool, the Next.js app, the HTTP cache suite, Chromium, cargo-fuzz
+setup-test: setup-rust setup-node setup-promtool setup-next setup-conformance setup-browser setup-fuzz setup-valgrind ## install what the tests need: rustfmt, clippy, Node.js, promtool, the Next.js app, the HTTP cache suite, Chromium, cargo-fuzz, valgrind
 
 setup-rust:
 	@{ cargo fmt --version && cargo clippy --version; } >/dev/null 2>&1 \
@@ -155,6 +165,13 @@ setup-browser: ## install what the tests of CORS need: a Chromium, which they ru
 	  install_packages chromium chromium chromium chromium; \
 	  hash -r; \
 	  { $(BROWSER); } >/dev/null 2>&1 || fail "Chromium is needed for the tests of CORS and could not be installed; install it, or google-chrome, and run make again"; \
+	}
+
+setup-valgrind:
+	@command -v valgrind >/dev/null 2>&1 || { \
+	  $(SHELL_FUNCTIONS) \
+	  install_packages valgrind valgrind valgrind valgrind; \
+	  command -v valgrind >/dev/null 2>&1 || fail "valgrind is needed to count instructions and could not be installed; install it and run make again"; \
 	}
 
 # libFuzzer is written in C++ and built with the targets.

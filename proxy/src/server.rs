@@ -176,11 +176,7 @@ async fn serve(config: &Config, tell: impl Fn(News<'_>)) -> Result<(), ServerErr
 /// # Errors
 ///
 /// [`ServerError::Metrics`].
-pub(crate) fn gateway(
-    config: &Config,
-    demo: Option<SocketAddr>,
-    framework: &ServerConf,
-) -> Result<Arc<Gateway>, ServerError> {
+pub fn gateway(config: &Config, demo: Option<SocketAddr>, framework: &ServerConf) -> Result<Arc<Gateway>, ServerError> {
     let snapshot = Snapshot::new(config, demo);
     let routes: Vec<&str> = snapshot.routes.iter().map(|route| route.pattern.as_str()).collect();
     let upstreams: Vec<&str> = config.upstreams.iter().map(|upstream| upstream.name.as_str()).collect();

@@ -170,15 +170,25 @@ impl Scratch {
     ///
     /// [`Gone`] when the visitor takes it too slowly or not at all.
     pub async fn write(&mut self, transport: &mut Transport) -> Result<(), Gone> {
-        let body = self.body.take();
-        let written = transport.write_both(&self.out, body.as_deref().unwrap_or_default(), SLOWEST_WRITE).await;
-        // It keeps its room for the next response, unless that is far more than an ordinary head takes.
+        let [first, second] = self.pieces();
+        let written = transport.write_both(first, second, SLOWEST_WRITE).await;
+        self.clear();
+        written.map_err(|_| Gone)
+    }
+
+    /// What is waiting, in the order of the wire.
+    pub fn pieces(&self) -> [&[u8]; 2] {
+        [&self.out, self.body.as_deref().unwrap_or_default()]
+    }
+
+    /// Forgets what is waiting. The room stays for the next response, unless that is far more than an ordinary head takes.
+    pub fn clear(&mut self) {
+        self.body = None;
         if self.out.capacity() > ORDINARY_HEAD + JOINED {
             self.out = BytesMut::new();
         } else {
             self.out.clear();
         }
-        written.map_err(|_| Gone)
     }
 }
 
