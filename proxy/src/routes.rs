@@ -14,6 +14,7 @@ use crate::target::decode;
 #[derive(Debug, Default)]
 pub struct RouteTable {
     root: Node,
+    patterns: Vec<RoutePattern>,
     /// How many nodes there are below the root.
     nodes: usize,
 }
@@ -22,18 +23,19 @@ pub struct RouteTable {
 #[derive(Debug, Default)]
 struct Node {
     statics: HashMap<Box<str>, Node>,
-    param: Option<Box<(String, Node)>>,
-    catch_all: Option<(String, usize)>,
-    optional_catch_all: Option<(String, usize)>,
+    param: Option<Box<Node>>,
+    catch_all: Option<usize>,
+    optional_catch_all: Option<usize>,
     route: Option<usize>,
 }
 
-/// The route that was found, and what its dynamic segments stand for.
-#[derive(Clone, Debug)]
+/// The route that was found. What its dynamic segments stand for is read from the path when it is asked for: a hit never asks.
+#[derive(Clone, Copy, Debug)]
 pub struct Matched<'a> {
     /// Place of the route in the list that the table was made from.
     pub route: usize,
-    bindings: Vec<Binding<'a>>,
+    pattern: &'a [Segment],
+    path: &'a str,
 }
 
 impl RouteTable {
@@ -42,44 +44,31 @@ impl RouteTable {
         let mut table = RouteTable::default();
         for (index, pattern) in patterns.into_iter().enumerate() {
             table.nodes += table.root.insert(pattern.segments(), index);
+            table.patterns.push(pattern.clone());
         }
         table
     }
 
     /// The most specific route for `path` (in normal form, without a trailing slash).
     pub fn find<'a>(&'a self, path: &'a str) -> Option<Matched<'a>> {
-        let rest = path.strip_prefix('/').filter(|rest| !rest.is_empty());
-        let mut way = Way::default();
-        let route = self.root.find(rest, &mut way);
-        debug_assert!(way.nodes <= self.nodes + 1, "{path}: {} nodes of {} were looked at", way.nodes, self.nodes);
-        Some(Matched { route: route?, bindings: way.bindings })
+        let mut nodes = 0;
+        let route = self.root.find(below_root(path), &mut nodes);
+        debug_assert!(nodes <= self.nodes + 1, "{path}: {nodes} nodes of {} were looked at", self.nodes);
+        let route = route?;
+        Some(Matched { route, pattern: self.patterns.get(route)?.segments(), path })
     }
 }
 
-/// The way of a look-up through the table.
-#[derive(Debug, Default)]
-struct Way<'a> {
-    bindings: Vec<Binding<'a>>,
-    /// How many nodes it came to.
-    nodes: usize,
+/// What of a path is below its root, none where nothing is.
+fn below_root(path: &str) -> Option<&str> {
+    path.strip_prefix('/').filter(|rest| !rest.is_empty())
 }
 
-/// A name and the undecoded part of the path that it stands for.
-#[derive(Clone, Debug)]
-struct Binding<'a> {
-    name: &'a str,
-    value: &'a str,
-    many: bool,
-}
-
-impl Binding<'_> {
-    fn decoded(&self) -> (String, Param) {
-        let value = if self.many {
-            Param::Many(self.value.split('/').map(|segment| decode(segment).into_owned()).collect())
-        } else {
-            Param::One(decode(self.value).into_owned())
-        };
-        (self.name.to_owned(), value)
+/// The first segment of what is left of a path, and what is left then, none at its end.
+fn first_segment(rest: &str) -> (&str, Option<&str>) {
+    match rest.split_once('/') {
+        Some((segment, remaining)) => (segment, Some(remaining)),
+        None => (rest, None),
     }
 }
 
@@ -93,13 +82,13 @@ impl Node {
                 let node = self.statics.entry(name.as_str().into()).or_default();
                 return fresh(node) + node.insert(rest, index);
             }
-            [Segment::Param(name), rest @ ..] => {
-                let (_, node) = &mut **self.param.get_or_insert_with(|| Box::new((name.clone(), Node::default())));
+            [Segment::Param(_), rest @ ..] => {
+                let node = self.param.get_or_insert_default();
                 return fresh(node) + node.insert(rest, index);
             }
             // The configuration has made sure that these come last.
-            [Segment::CatchAll(name), ..] => self.catch_all = Some((name.clone(), index)),
-            [Segment::OptionalCatchAll(name), ..] => self.optional_catch_all = Some((name.clone(), index)),
+            [Segment::CatchAll(_), ..] => self.catch_all = Some(index),
+            [Segment::OptionalCatchAll(_), ..] => self.optional_catch_all = Some(index),
         }
         0
     }
@@ -110,39 +99,45 @@ impl Node {
         statics.is_empty() && param.is_none() && catch_all.is_none() && optional_catch_all.is_none() && route.is_none()
     }
 
-    /// `rest` is what of the path is left, none at its end. The bindings of a branch that leads nowhere are taken back.
-    fn find<'a>(&'a self, rest: Option<&'a str>, way: &mut Way<'a>) -> Option<usize> {
-        way.nodes += 1;
-        let Some(rest) = rest else {
-            // `[[...x]]` at its root gives no key.
-            return self.route.or(self.optional_catch_all.as_ref().map(|(_, route)| *route));
-        };
-        let (segment, remaining) = match rest.split_once('/') {
-            Some((segment, remaining)) => (segment, Some(remaining)),
-            None => (rest, None),
-        };
+    /// `rest` is what of the path is left, none at its end; `nodes` counts those that it comes to.
+    fn find(&self, rest: Option<&str>, nodes: &mut usize) -> Option<usize> {
+        *nodes += 1;
+        let Some(rest) = rest else { return self.route.or(self.optional_catch_all) };
+        let (segment, remaining) = first_segment(rest);
         if let Some(node) = self.statics.get(segment)
-            && let Some(route) = node.find(remaining, way)
+            && let Some(route) = node.find(remaining, nodes)
         {
             return Some(route);
         }
-        if let Some((name, node)) = self.param.as_deref() {
-            way.bindings.push(Binding { name, value: segment, many: false });
-            if let Some(route) = node.find(remaining, way) {
-                return Some(route);
-            }
-            way.bindings.pop();
+        if let Some(node) = &self.param
+            && let Some(route) = node.find(remaining, nodes)
+        {
+            return Some(route);
         }
-        let (name, route) = self.catch_all.as_ref().or(self.optional_catch_all.as_ref())?;
-        way.bindings.push(Binding { name, value: rest, many: true });
-        Some(*route)
+        self.catch_all.or(self.optional_catch_all)
     }
 }
 
 impl Matched<'_> {
     /// Names and decoded values of the dynamic segments, in the order of the path.
     pub fn params(&self) -> Vec<(String, Param)> {
-        self.bindings.iter().map(Binding::decoded).collect()
+        let mut params = Vec::new();
+        let mut rest = below_root(self.path);
+        for segment in self.pattern {
+            // `[[...x]]` at its root gives no key; all others have their part of the path.
+            let Some(left) = rest else { break };
+            let (own, remaining) = first_segment(left);
+            match segment {
+                Segment::Static(_) => {}
+                Segment::Param(name) => params.push((name.clone(), Param::One(decode(own).into_owned()))),
+                Segment::CatchAll(name) | Segment::OptionalCatchAll(name) => {
+                    let values = left.split('/').map(|segment| decode(segment).into_owned()).collect();
+                    params.push((name.clone(), Param::Many(values)));
+                }
+            }
+            rest = remaining;
+        }
+        params
     }
 
     /// The parameters as the handler gets them in `x-route-params`: JSON in ASCII, so that it fits in a header field.

@@ -63,7 +63,7 @@ struct Elsewhere {
 }
 
 /// Who is to answer a request.
-#[derive(Debug)]
+#[derive(Clone, Copy, Debug)]
 pub struct Addressee<'a> {
     /// The route that its path belongs to, with what its parameters stand for.
     pub matched: Option<(Matched<'a>, &'a Arc<Route>)>,
