@@ -1,5 +1,6 @@
 //! Variance: the request fields that split a page, and the variants into which they split it.
 
+use std::borrow::Cow;
 use std::sync::{Arc, LazyLock};
 
 use http::header::{ACCEPT_ENCODING, ACCEPT_LANGUAGE, AUTHORIZATION, COOKIE};
@@ -70,7 +71,8 @@ impl Variance {
     }
 
     fn values(&self, request: &HeaderMap) -> Vec<u8> {
-        let mut bytes = Vec::new();
+        // More than most values take.
+        let mut bytes = Vec::with_capacity(128);
         for name in self.names.iter() {
             let value = match self.spelling {
                 Spelling::AsSent => list_value(request, name),
@@ -195,14 +197,17 @@ impl<'a> Selecting<'a> {
 /// The value of a field as one list, or none when the request has no such field. Whoever forwards a field that splits a page
 /// forwards this, because it is what the key knows of it: how it was cut into lines is not. Cookies are put together as HTTP/2
 /// cuts them (RFC 9113 section 8.2.3).
-pub fn list_value(request: &HeaderMap, name: &HeaderName) -> Option<Vec<u8>> {
-    let lines: Vec<&[u8]> = request.get_all(name).iter().map(HeaderValue::as_bytes).collect();
+pub fn list_value<'r>(request: &'r HeaderMap, name: &HeaderName) -> Option<Cow<'r, [u8]>> {
+    let mut lines = request.get_all(name).iter().map(HeaderValue::as_bytes);
+    let first = lines.next()?;
+    let Some(second) = lines.next() else { return Some(Cow::Borrowed(first)) };
+    let all: Vec<&[u8]> = [first, second].into_iter().chain(lines).collect();
     let between: &[u8] = if *name == COOKIE { b"; " } else { b", " };
-    (!lines.is_empty()).then(|| lines.join(between))
+    Some(Cow::Owned(all.join(between)))
 }
 
 /// The value of a field in the one spelling that all spellings of the same meaning share.
-fn normal_value(request: &HeaderMap, name: &HeaderName) -> Option<Vec<u8>> {
+fn normal_value<'r>(request: &'r HeaderMap, name: &HeaderName) -> Option<Cow<'r, [u8]>> {
     let list = list_value(request, name)?;
     if *name == COOKIE || *name == AUTHORIZATION {
         // No lists of the common kind, and what they name is a person: compared to the letter.
@@ -211,11 +216,11 @@ fn normal_value(request: &HeaderMap, name: &HeaderName) -> Option<Vec<u8>> {
     if *name == ACCEPT_LANGUAGE || *name == ACCEPT_ENCODING {
         // A list that nobody needs is compared like any other.
         if let Some(normal) = by_weight(&list) {
-            return Some(normal);
+            return Some(Cow::Owned(normal));
         }
     }
     let members: Vec<&[u8]> = elements(&list).map(<[u8]>::trim_ascii).filter(|member| !member.is_empty()).collect();
-    Some(members.join(b",".as_slice()))
+    Some(Cow::Owned(members.join(b",".as_slice())))
 }
 
 /// The range that a list wants more than every other, in lower case; none when there is no such one.

@@ -24,13 +24,17 @@ use crate::upstream::Upstream;
 
 /// What becomes of a request.
 #[derive(Debug)]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "what is answered from the cache is not worth an allocation before it is"
+)]
 pub enum Admission<'a> {
     /// The gateway answers it itself.
     Answer(Box<Notice>, Answered),
     /// It goes through without the cache.
     Pass(Box<Passage>),
     /// The cache may answer it.
-    Cached(Box<Selected<'a>>),
+    Cached(Selected<'a>),
 }
 
 /// A request that the cache may answer; on a route with a window reduced to what its handler gets to see.
@@ -53,11 +57,11 @@ pub struct Selected<'a> {
     /// The chosen query, sorted; the whole of it as it came, where the handler decides.
     pub query: Option<Cow<'a, str>>,
     /// The chosen cookies.
-    pub cookies: Option<Vec<u8>>,
+    pub cookies: Option<Cow<'a, [u8]>>,
     /// The form of the page, where it has several.
     pub form: Option<PageForm>,
     /// The site, when it is part of the key.
-    pub host: Option<String>,
+    pub host: Option<&'a str>,
 }
 
 /// Decides about `request` to `addressee`, whose target is `target` in normal form.
@@ -71,7 +75,7 @@ pub fn admit<'a>(
     let answer =
         |status, explanation: &str, what| Admission::Answer(Box::new(Notice::new(status, explanation, now)), what);
     let host = match site(request, snapshot) {
-        Ok(host) => host.map(str::to_owned),
+        Ok(host) => host,
         Err(NotServed) => {
             return answer(StatusCode::MISDIRECTED_REQUEST, "this host is not served here", Answered::Misdirected);
         }
@@ -125,8 +129,7 @@ pub fn admit<'a>(
         Kind::Handler => None,
         Kind::Page => PageForm::of(&request.headers),
     };
-    let selected = Selected { route, policy, told, fields, demands, path, query, cookies, form, host, matched };
-    Admission::Cached(Box::new(selected))
+    Admission::Cached(Selected { route, policy, told, fields, demands, path, query, cookies, form, host, matched })
 }
 
 /// CONNECT asks for a tunnel, which a gateway in front of handlers does not dig.
@@ -232,12 +235,14 @@ fn cookies(request: &Request) -> impl Iterator<Item = (&[u8], &[u8])> {
 }
 
 /// The cookies that the route lists, in the order of the list, as they are forwarded and keyed.
-fn select_cookies(request: &Request, route: &Route) -> Option<Vec<u8>> {
+fn select_cookies<'a>(request: &'a Request, route: &Route) -> Option<Cow<'a, [u8]>> {
     let wanted = route.cookies.iter().map(String::as_bytes);
-    let chosen: Vec<&[u8]> = wanted
-        .flat_map(|wanted| cookies(request).filter(move |(name, _)| *name == wanted).map(|(_, pair)| pair))
-        .collect();
-    (!chosen.is_empty()).then(|| chosen.join(b"; ".as_slice()))
+    let mut chosen =
+        wanted.flat_map(|wanted| cookies(request).filter(move |(name, _)| *name == wanted).map(|(_, pair)| pair));
+    let first = chosen.next()?;
+    let Some(second) = chosen.next() else { return Some(Cow::Borrowed(first)) };
+    let all: Vec<&[u8]> = [first, second].into_iter().chain(chosen).collect();
+    Some(Cow::Owned(all.join(b"; ".as_slice())))
 }
 
 /// The query parameters that the route lists, less those that are stripped everywhere, sorted by name. Parameters of one
@@ -252,18 +257,14 @@ fn select_query<'a>(query: Option<&'a str>, route: &Route, snapshot: &Snapshot) 
         Query::Ignore => false,
         Query::Only(names) => names.iter().any(|listed| listed == name),
     };
-    let mut parameters: Vec<(Cow<'a, str>, &'a str)> = query
+    let mut chosen = query
         .split('&')
         .filter(|parameter| !parameter.is_empty())
         .map(|parameter| (decode(parameter.split_once('=').map_or(parameter, |(name, _)| name)), parameter))
-        .filter(|(name, _)| wanted(name) && (routers(name) || !stripped(name)))
-        .collect();
-    if parameters.is_empty() {
-        return None;
-    }
-    if let [(_, only)] = parameters.as_slice() {
-        return Some(Cow::Borrowed(only));
-    }
+        .filter(|(name, _)| wanted(name) && (routers(name) || !stripped(name)));
+    let first = chosen.next()?;
+    let Some(second) = chosen.next() else { return Some(Cow::Borrowed(first.1)) };
+    let mut parameters: Vec<(Cow<'a, str>, &'a str)> = [first, second].into_iter().chain(chosen).collect();
     parameters.sort_by(|(a, _), (b, _)| a.cmp(b));
     let sorted: Vec<&str> = parameters.into_iter().map(|(_, parameter)| parameter).collect();
     Some(Cow::Owned(sorted.join("&")))
@@ -322,12 +323,8 @@ fn passage_on(
 impl Selected<'_> {
     /// What identifies its page.
     pub fn key<'k>(&'k self, scheme: Scheme, snapshot: &'k Snapshot) -> KeyParts<'k> {
-        let site = Site {
-            generation: &snapshot.generation,
-            upstream: &self.route.upstream.name,
-            scheme,
-            host: self.host.as_deref(),
-        };
+        let site =
+            Site { generation: &snapshot.generation, upstream: &self.route.upstream.name, scheme, host: self.host };
         KeyParts {
             regime: self.policy.regime(),
             site,
@@ -349,7 +346,7 @@ impl Selected<'_> {
         let passage = passage_on(snapshot, self.route, &self.matched, request, target, reason);
         let naming = match self.policy {
             Policy::Window(..) => Naming::Visitors,
-            Policy::Origin(_) => Naming::Keyed(self.host.clone()),
+            Policy::Origin(_) => Naming::Keyed(self.host.map(str::to_owned)),
         };
         Passage { naming, ..passage }
     }

@@ -184,7 +184,7 @@ fn key(selected: &Selected<'_>, request: &Request, snapshot: &Snapshot) -> KeyTo
         generation: snapshot.generation.clone(),
         upstream: selected.route.upstream.name.clone(),
         scheme: request.scheme.as_str().to_owned(),
-        host: selected.host.clone(),
+        host: selected.host.map(str::to_owned),
         path: selected.path.to_owned(),
         query: selected.query.as_deref().map(str::to_owned),
         cookies: selected.cookies.as_deref().map(told::text),

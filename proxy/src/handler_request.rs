@@ -49,7 +49,7 @@ impl HandlerRequest {
         ] {
             fields.extend(HeaderValue::from_bytes(value).map(|value| (name, value)));
         }
-        let host = selected.host.as_deref().and_then(|host| HeaderValue::from_str(host).ok());
+        let host = selected.host.and_then(|host| HeaderValue::from_str(host).ok());
         fields.extend(host.clone().map(|host| (X_FORWARDED_HOST, host)));
         let mut asked = HandlerRequest { target, fields, host };
         if let Some(old) = old.filter(|old| old.can_be_confirmed()) {

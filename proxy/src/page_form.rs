@@ -32,11 +32,14 @@ impl PageForm {
             if *name == RSC { Some(HeaderValue::from_static("1")) } else { HeaderValue::from_bytes(&value).ok() }
         };
         let values = PAGE_FIELDS.each_ref().map(said);
+        if values.iter().all(Option::is_none) {
+            return None;
+        }
         // A field cannot hold a line break, so that no two forms look alike.
         let key = values.each_ref().map(|value| value.as_ref().map_or(&b""[..], HeaderValue::as_bytes)).join(&b'\n');
         let fields: Vec<_> =
             PAGE_FIELDS.iter().cloned().zip(values).filter_map(|(name, value)| Some((name, value?))).collect();
-        (!fields.is_empty()).then_some(PageForm { fields, key })
+        Some(PageForm { fields, key })
     }
 
     /// The fields of which a form's key was made.

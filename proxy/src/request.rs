@@ -92,11 +92,10 @@ impl Request {
 
 /// The host of `host:port`, brackets of an IPv6 address included.
 pub fn host_of(authority: &str) -> &str {
-    let end = match authority.rfind(']') {
-        Some(bracket) => bracket + 1,
-        None => authority.find(':').unwrap_or(authority.len()),
-    };
-    &authority[..end]
+    // Byte by byte: names are too short for the searches of `str` to pay.
+    let first = |wanted: u8| authority.bytes().position(|byte| byte == wanted);
+    let end = if authority.starts_with('[') { first(b']').map(|bracket| bracket + 1) } else { first(b':') };
+    &authority[..end.unwrap_or(authority.len())]
 }
 
 /// The header that names the host.

@@ -6,6 +6,7 @@
 mod at_once;
 mod confirm;
 mod forecast;
+mod key_bytes;
 mod purge;
 mod stored;
 mod streaming;
@@ -34,6 +35,8 @@ use crate::rules::Ruled;
 use crate::ruling::Ruling;
 use crate::snapshot::{Addressee, Route, Snapshot};
 use crate::target::{Target, TargetError};
+
+use key_bytes::KeyBytes;
 
 pub use forecast::{Forecast, forecast};
 pub(crate) use purge::asked_to_purge;
@@ -169,16 +172,14 @@ async fn route<R: Responder, W: Way>(
     now: Moment,
     responder: &mut R,
 ) -> W::End {
-    match admit(request, target, addressee, snapshot, now.wall) {
-        Admission::Answer(notice, what) => answer(&notice, what, responder).await.into(),
-        Admission::Pass(passage) => Served::Pass(passage).into(),
-        Admission::Cached(selected) => {
-            let mut key = Vec::with_capacity(256);
-            selected.key(request.scheme, snapshot).write(&mut key);
-            let serving = Serving { gateway, request, target, snapshot, selected, key, now };
-            W::answer(&serving, responder).await
-        }
-    }
+    let selected = match admit(request, target, addressee, snapshot, now.wall) {
+        Admission::Answer(notice, what) => return answer(&notice, what, responder).await.into(),
+        Admission::Pass(passage) => return Served::Pass(passage).into(),
+        Admission::Cached(selected) => selected,
+    };
+    let key = KeyBytes::of(&selected.key(request.scheme, snapshot));
+    let serving = Serving { gateway, request, target, snapshot, selected, key, now };
+    W::answer(&serving, responder).await
 }
 
 async fn refuse<R: Responder>(error: TargetError, now: Moment, responder: &mut R) -> Served {
@@ -202,8 +203,8 @@ struct Serving<'a> {
     request: &'a Request,
     target: &'a Target<'a>,
     snapshot: &'a Arc<Snapshot>,
-    selected: Box<Selected<'a>>,
-    key: Vec<u8>,
+    selected: Selected<'a>,
+    key: KeyBytes,
     /// When it was asked.
     now: Moment,
 }

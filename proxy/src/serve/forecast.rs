@@ -6,6 +6,7 @@ use evergate_cache::{Glance, Missing, Moment, StaleReason};
 use http::Method;
 
 use super::Serving;
+use super::key_bytes::KeyBytes;
 use crate::admission::Selected;
 use crate::gateway::Gateway;
 use crate::outcome::{Answered, Fetched, Outcome, PassReason, ServedStale};
@@ -27,11 +28,10 @@ pub fn forecast<'a>(
     gateway: &'a Arc<Gateway>,
     snapshot: &'a Arc<Snapshot>,
     (request, target): (&'a Request, &'a Target<'a>),
-    selected: Box<Selected<'a>>,
+    selected: Selected<'a>,
     now: Moment,
 ) -> Forecast {
-    let mut key = Vec::with_capacity(256);
-    selected.key(request.scheme, snapshot).write(&mut key);
+    let key = KeyBytes::of(&selected.key(request.scheme, snapshot));
     let serving = Serving { gateway, request, target, snapshot, selected, key, now };
     match gateway.cache.glance(&serving.asked(), now) {
         Ok(glance) => Forecast { outcome: serving.with(&glance), stored: Some(glance) },

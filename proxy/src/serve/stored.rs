@@ -129,7 +129,9 @@ impl Serving<'_> {
         added: Added<'_>,
         responder: &mut R,
     ) -> Result<(), Gone> {
-        let lines = if added.told.is_some() && representation.field(&CACHE_CONTROL).is_some() {
+        // The gateway's own word is told where the handler is silent, the operator's instead of the handler's.
+        let operators = added.told.is_some() && self.selected.told.is_some_and(|told| told.configured);
+        let lines = if operators && representation.field(&CACHE_CONTROL).is_some() {
             Lines::Given(representation.status(), Cow::Owned(sendable(representation.head().fields, &added)))
         } else {
             Lines::Stored(representation)

@@ -72,7 +72,7 @@ fn fields_that_do_not_matter(variant: &Variant, request: &HeaderMap) {
 fn letters(request: &HeaderMap, name: &HeaderName) -> Option<Vec<Vec<u8>>> {
     let list = list_value(request, name)?;
     if *name == COOKIE || *name == AUTHORIZATION {
-        return Some(vec![list]);
+        return Some(vec![list.into_owned()]);
     }
     let solid = |text: &[u8]| text.iter().copied().filter(|byte| !byte.is_ascii_whitespace()).collect::<Vec<u8>>();
     if *name != ACCEPT_LANGUAGE && *name != ACCEPT_ENCODING {
@@ -102,7 +102,7 @@ fn spelled_otherwise(request: &HeaderMap) -> HeaderMap {
             }
             elements.join(b" ,\t, ".as_slice())
         } else {
-            list
+            list.into_owned()
         };
         otherwise.insert(name, HeaderValue::from_bytes(&list).expect("values joined are one"));
     }
