@@ -1,6 +1,6 @@
 //! A gateway without sockets: the bytes of requests go in, the bytes of answers come out, in one thread and without waiting.
 //!
-//! What counts instructions and allocations uses it. A [`Site`] is a gateway with pages in its
+//! What counts instructions and allocations uses it, and the fuzz target of both ways. A [`Site`] is a gateway with pages in its
 //! cache, a [`Visitor`] a connection to it, which goes the shorter way or the whole one. Nobody fetches: what a site holds is put
 //! there with [`Site::keep`].
 #![expect(clippy::expect_used, clippy::panic, reason = "what is measured with a site that is none means nothing")]
