@@ -205,7 +205,7 @@ impl<F: Clone> Cache<F> {
     /// so that no two fills of one key ever follow from one gap.
     pub fn lookup(&self, asked: &Asked<'_>, now: Moment) -> Lookup<F> {
         let mut selecting = asked.selecting();
-        match self.known(asked, &mut selecting, now) {
+        match self.known(self.shared.store.get(asked.key), asked, &mut selecting, now) {
             Known::Fresh(response, ttl) => return Lookup::Hit { response, ttl },
             Known::Settled(response, staleness, reason) => {
                 return Lookup::Stale { response, staleness, reason, refresh: None };
@@ -215,7 +215,7 @@ impl<F: Clone> Cache<F> {
         }
         self.introduce(asked.key);
         let mut shard = self.shared.flights.lock(asked.key);
-        let known = self.known(asked, &mut selecting, now);
+        let known = self.known(self.shared.store.peek(asked.key), asked, &mut selecting, now);
         let running = shard.find(asked.key, &mut selecting, now);
         let (stale, missing, old, variant) = match (known, running) {
             (Known::Fresh(response, ttl), _) => return Lookup::Hit { response, ttl },
@@ -257,13 +257,14 @@ impl<F: Clone> Cache<F> {
         }
     }
 
-    /// What may answer without asking the handler; otherwise what is missing. Nothing is begun.
+    /// What may answer without asking the handler; otherwise what is missing. Nothing is begun, and what is missing does not become
+    /// more popular by this: a look-up follows.
     ///
     /// # Errors
     ///
     /// Why the handler would have to be asked.
     pub fn glance(&self, asked: &Asked<'_>, now: Moment) -> Result<Glance, Missing> {
-        match self.known(asked, &mut asked.selecting(), now) {
+        match self.known(self.shared.store.peek(asked.key), asked, &mut asked.selecting(), now) {
             Known::Fresh(response, ttl) => Ok(Glance { response, staleness: Ok(ttl), refresh_due: false }),
             Known::Settled(response, staleness, reason) => {
                 Ok(Glance { response, staleness: Err((staleness, reason)), refresh_due: false })
@@ -282,7 +283,8 @@ impl<F: Clone> Cache<F> {
         let mut selecting = asked.selecting();
         self.introduce(asked.key);
         let mut shard = self.shared.flights.lock(asked.key);
-        let Known::Stale(response, _, _, variant) = self.known(asked, &mut selecting, now) else {
+        let page = self.shared.store.peek(asked.key);
+        let Known::Stale(response, _, _, variant) = self.known(page, asked, &mut selecting, now) else {
             return Refresh::UnderWay;
         };
         if shard.find(asked.key, &mut selecting, now).is_some() {
@@ -298,7 +300,8 @@ impl<F: Clone> Cache<F> {
 
     /// Why a request on a route with a window goes past the cache now: the answer to its key was declined a moment ago.
     pub fn declined(&self, asked: &Asked<'_>, now: Moment) -> Option<DeclineReason> {
-        match (asked.policy, self.known(asked, &mut asked.selecting(), now)) {
+        let page = self.shared.store.peek(asked.key);
+        match (asked.policy, self.known(page, asked, &mut asked.selecting(), now)) {
             (Policy::Window(..), Known::Declined(reason, _)) => Some(reason),
             (Policy::Window(..) | Policy::Origin(_), _) => None,
         }
@@ -311,7 +314,7 @@ impl<F: Clone> Cache<F> {
         asked: &Asked<'_>,
         now: Moment,
     ) -> Option<(Arc<StoredResponse>, Duration)> {
-        let page = self.shared.store.get(asked.key)?;
+        let page = self.shared.store.peek(asked.key)?;
         let slot = page.select(&mut asked.selecting(), now)?;
         match &slot.content {
             Content::Stored(response) => {
@@ -326,7 +329,7 @@ impl<F: Clone> Cache<F> {
     /// Whether what is stored for a request is not served unless its handler confirms it, by its own word (RFC 9111 sections
     /// 5.2.2.2, 5.2.2.4, 5.2.2.8 and 5.2.2.10).
     pub fn wants_confirmation(&self, asked: &Asked<'_>, now: Moment) -> bool {
-        let Some(page) = self.shared.store.get(asked.key) else { return false };
+        let Some(page) = self.shared.store.peek(asked.key) else { return false };
         match page.select(&mut asked.selecting(), now).map(|slot| &slot.content) {
             Some(Content::Stored(response)) => {
                 let word = response.word();
@@ -339,7 +342,7 @@ impl<F: Clone> Cache<F> {
     /// Keeps a coding of a stored response beside it, as long as it is there. Whether it was.
     pub fn keep_coding(&self, key: &[u8], response: &StoredResponse, coding: Coding, body: &Bytes) -> bool {
         let shard = self.shared.flights.lock(key);
-        let page = self.shared.store.get(key);
+        let page = self.shared.store.peek(key);
         let changed = page.and_then(|page| {
             page.changed(|content| match content {
                 Content::Stored(stored)
@@ -369,7 +372,7 @@ impl<F: Clone> Cache<F> {
 
     /// A fresh part that a request selects, with its time to live.
     pub fn part(&self, asked: &Asked<'_>, now: Moment) -> Option<(Arc<Partial>, Option<Duration>)> {
-        let page = self.shared.store.get(asked.key)?;
+        let page = self.shared.store.peek(asked.key)?;
         let slot = page.select(&mut asked.selecting(), now)?;
         let Content::Part(part) = &slot.content else { return None };
         let validity = self.shared.validity(part.response(), now);
@@ -416,7 +419,7 @@ impl<F: Clone> Cache<F> {
 
     /// The part that is kept for a variant, if any; an error where more is.
     fn part_in_place(&self, key: &[u8], variant: &Variant) -> Result<Option<Arc<Partial>>, WholeIsKept> {
-        let page = self.shared.store.get(key);
+        let page = self.shared.store.peek(key);
         match page.as_ref().and_then(|page| page.find(variant)) {
             Some(Content::Stored(..)) => Err(WholeIsKept),
             Some(Content::Part(older)) => Ok(Some(Arc::clone(older))),
@@ -437,7 +440,7 @@ impl<F: Clone> Cache<F> {
     ) {
         self.introduce(asked.key);
         let shard = self.shared.flights.lock(asked.key);
-        let Some(page) = self.shared.store.get(asked.key) else { return };
+        let Some(page) = self.shared.store.peek(asked.key) else { return };
         let Some(slot) = page.select(&mut asked.selecting(), received) else { return };
         let Content::Stored(response) = &slot.content else { return };
         if response.received().monotonic > asked_at.monotonic {
@@ -505,15 +508,16 @@ impl<F: Clone> Cache<F> {
         match asked.policy {
             Policy::Window(_, variance) => Variant::of(variance, asked.request),
             Policy::Origin(_) => {
-                let page = self.shared.store.get(asked.key);
+                let page = self.shared.store.peek(asked.key);
                 let variance = page.as_ref().and_then(Page::variance).or(in_flight);
                 variance.map_or_else(Variant::default, |variance| Variant::of(variance, asked.request))
             }
         }
     }
 
-    fn known(&self, asked: &Asked<'_>, selecting: &mut Selecting<'_>, now: Moment) -> Known {
-        let Some(page) = self.shared.store.get(asked.key) else { return Known::Missing(Missing::Uri, None) };
+    /// What a request gets of the page of its key.
+    fn known(&self, page: Option<Page>, asked: &Asked<'_>, selecting: &mut Selecting<'_>, now: Moment) -> Known {
+        let Some(page) = page else { return Known::Missing(Missing::Uri, None) };
         let Some(slot) = page.select(selecting, now) else {
             if let Some(known) = self.in_the_language(asked, &page, selecting, now) {
                 return known;

@@ -10,7 +10,7 @@ use sha2::{Digest, Sha256};
 
 use crate::flight::{Audience, Begun, Flight, Progress, Role, Streaming, Waiter, Watch};
 use crate::key::address;
-use crate::page::{Content, HIT_FOR_MISS_LIFE, Slot};
+use crate::page::{Content, HIT_FOR_MISS_LIFE, Page, Slot};
 use crate::record::Record;
 use crate::shared::Shared;
 use crate::standing::Validity;
@@ -70,8 +70,9 @@ impl<F: Clone> Hold<F> {
                 }
         };
         if let Some((content, ..)) = content.filter(|(_, landing, now)| is_current(*landing, *now)) {
-            let content = self.with_codings(content);
-            self.inherit_hits(&content);
+            let page = self.shared.store.peek(self.key.as_bytes()).unwrap_or_default();
+            let content = with_codings(content, &page);
+            self.inherit_hits(&content, &page);
             self.shared.store.put(&self.key, Slot { variant: self.variant.clone(), content });
         }
         shard.end(&self.key, &self.flight);
@@ -87,22 +88,9 @@ impl<F: Clone> Hold<F> {
         }
     }
 
-    /// What a 304 confirmed, with the codings that were made of its body since the handler was asked: they are made once. Callers
-    /// hold the lock of the key.
-    fn with_codings(&self, content: Content) -> Content {
-        let Content::Stored(response) = &content else { return content };
-        if response.recoding() == Recoding::Never {
-            return content;
-        }
-        let page = self.shared.store.get(self.key.as_bytes()).unwrap_or_default();
-        let known = page.stored().find(|known| known.shares_body_with(response));
-        known.map_or_else(|| content.clone(), |known| Content::Stored(Arc::new(response.with_codings_of(known))))
-    }
-
-    /// What takes the place of another is as popular. Callers hold the lock of the key.
-    fn inherit_hits(&self, content: &Content) {
-        let page = self.shared.store.get(self.key.as_bytes());
-        let old = page.as_ref().and_then(|page| page.find(&self.variant)).and_then(Content::stored);
+    /// What takes the place of another is as popular.
+    fn inherit_hits(&self, content: &Content, page: &Page) {
+        let old = page.find(&self.variant).and_then(Content::stored);
         if let (Some(old), Some(record)) = (old, content.stored().and_then(StoredResponse::record)) {
             record.count_hits(old.hits());
         }
@@ -125,7 +113,7 @@ impl<F: Clone> Hold<F> {
         let shard = self.shared.flights.lock(self.key.as_bytes());
         if shard.holds(&self.key, &self.flight)
             && !self.flight.is_outdated(now)
-            && let Some(page) = self.shared.store.get(self.key.as_bytes())
+            && let Some(page) = self.shared.store.peek(self.key.as_bytes())
             && let Some(Content::Stored(response)) = page.find(&self.variant)
         {
             let trouble = response.trouble();
@@ -144,6 +132,16 @@ impl<F: Clone> Hold<F> {
         let content = Content::Declined(reason, (now.monotonic + HIT_FOR_MISS_LIFE).into());
         self.release(Some((content, Landing::New, now)), news);
     }
+}
+
+/// What a 304 confirmed, with the codings that were made of its body since the handler was asked: they are made once.
+fn with_codings(content: Content, page: &Page) -> Content {
+    let Content::Stored(response) = &content else { return content };
+    if response.recoding() == Recoding::Never {
+        return content;
+    }
+    let known = page.stored().find(|known| known.shares_body_with(response));
+    known.map_or_else(|| content.clone(), |known| Content::Stored(Arc::new(response.with_codings_of(known))))
 }
 
 impl<F: Clone> Drop for Hold<F> {

@@ -1,5 +1,7 @@
 //! The store: pages in memory, within a capacity in bytes.
 
+mod sketch;
+
 use std::borrow::Cow;
 use std::hash::{BuildHasher, RandomState};
 use std::sync::Arc;
@@ -75,13 +77,16 @@ pub(crate) struct Store {
 enum Entry {
     Named(Page),
     Long(Arc<(CacheKey, Page)>),
+    /// No page, but something of this weight, while moka makes its sketch.
+    Placeholder(u32),
 }
 
 impl Entry {
-    fn page(&self) -> &Page {
+    fn page(&self) -> Option<&Page> {
         match self {
-            Entry::Named(page) => page,
-            Entry::Long(long) => &long.1,
+            Entry::Named(page) => Some(page),
+            Entry::Long(long) => Some(&long.1),
+            Entry::Placeholder(_) => None,
         }
     }
 
@@ -90,15 +95,18 @@ impl Entry {
         match self {
             Entry::Named(page) => (!is_long(key)).then_some(page),
             Entry::Long(long) => (long.0.as_bytes() == key).then(|| long.1.clone()),
+            Entry::Placeholder(_) => None,
         }
     }
 
-    /// What it takes in memory, in bytes.
-    fn size(&self) -> usize {
-        match self {
+    /// What it takes in memory with the key that moka is given, in bytes.
+    fn weight(&self, key: &CacheKey) -> u32 {
+        let size = match self {
             Entry::Named(page) => page.size(),
             Entry::Long(long) => shared(size_of::<CacheKey>()) + allocated(long.0.as_bytes().len()) + long.1.size(),
-        }
+            Entry::Placeholder(weight) => return *weight,
+        };
+        u32::try_from(ENTRY_OVERHEAD + allocated(key.as_bytes().len()) + size).unwrap_or(u32::MAX)
     }
 }
 
@@ -118,18 +126,17 @@ impl Store {
         let counted = Arc::clone(&evictions);
         let pages = moka::sync::Cache::builder()
             .max_capacity(capacity)
-            .weigher(|key: &CacheKey, entry: &Entry| {
-                let size = ENTRY_OVERHEAD + allocated(key.as_bytes().len()) + entry.size();
-                u32::try_from(size).unwrap_or(u32::MAX)
-            })
+            .weigher(|key: &CacheKey, entry: &Entry| entry.weight(key))
             .eviction_listener(move |_, entry: Entry, cause| {
+                let Some(page) = entry.page() else { return };
                 // Told of every page that was put, once, when another takes its place too.
-                entry.page().leave();
+                page.leave();
                 if cause == moka::notification::RemovalCause::Size {
                     counted.size.fetch_add(1, Ordering::Relaxed);
                 }
             })
             .build();
+        sketch::make(&pages, capacity);
         Store { pages, names: RandomState::new(), capacity, evictions }
     }
 
@@ -143,15 +150,23 @@ impl Store {
         }
     }
 
+    /// The page of a key that a visitor asks for. That counts, whether it is there or not: by this moka decides which pages stay.
     pub(crate) fn get(&self, key: &[u8]) -> Option<Page> {
         self.pages.get(self.name(key).as_ref())?.of(key)
+    }
+
+    /// The page of a key for which no visitor asks, or one who is counted already. What is missing must not count again: a newcomer is
+    /// let in if it was asked for more often than what it displaces, and what was asked for once would be popular. moka has no look
+    /// at what is there that does not count.
+    pub(crate) fn peek(&self, key: &[u8]) -> Option<Page> {
+        if self.pages.contains_key(self.name(key).as_ref()) { self.get(key) } else { None }
     }
 
     /// Puts `slot` into its page. Callers hold the lock of the key, so no other change of the page is lost.
     pub(crate) fn put(&self, key: &CacheKey, slot: Slot) {
         // moka weighs in 32 bits.
         let share = usize::try_from((self.capacity / PAGE_SHARE).min(u64::from(u32::MAX / 2))).unwrap_or(usize::MAX);
-        let (page, gone) = self.get(key.as_bytes()).unwrap_or_default().with(slot, share);
+        let (page, gone) = self.peek(key.as_bytes()).unwrap_or_default().with(slot, share);
         self.evictions.variants.fetch_add(gone as u64, Ordering::Relaxed);
         self.replace(key.clone(), page);
     }
@@ -174,9 +189,10 @@ impl Store {
 
     /// The keys of the pages, in no order. One that comes or goes meanwhile may be among them or not.
     pub(crate) fn pages(&self) -> impl Iterator<Item = (CacheKey, Page)> {
-        self.pages.iter().map(|(key, entry)| match entry {
-            Entry::Named(page) => (CacheKey::clone(&key), page),
-            Entry::Long(long) => long.as_ref().clone(),
+        self.pages.iter().filter_map(|(key, entry)| match entry {
+            Entry::Named(page) => Some((CacheKey::clone(&key), page)),
+            Entry::Long(long) => Some(long.as_ref().clone()),
+            Entry::Placeholder(_) => None,
         })
     }
 

@@ -123,7 +123,7 @@ impl<F: Clone> Cache<F> {
             }
             // Looked at again under the lock of the key, under which pages change.
             let shard = flights.lock(key.as_bytes());
-            match store.get(key.as_bytes()).and_then(|page| page.swept(is_gone, now, until.into())) {
+            match store.peek(key.as_bytes()).and_then(|page| page.swept(is_gone, now, until.into())) {
                 Some(rest) if rest.is_empty() || left_marks >= MOST_MARKS && !rest.holds_any() => {
                     drop(store.remove(key.as_bytes()));
                 }
@@ -150,7 +150,7 @@ impl<F: Clone> Cache<F> {
         let is_cheap = |page: &Page| page.stored().filter_map(StoredResponse::record).any(Record::is_undercharged);
         for (key, _) in store.pages().filter(|(_, page)| is_cheap(page)) {
             let shard = flights.lock(key.as_bytes());
-            if let Some(page) = store.get(key.as_bytes()) {
+            if let Some(page) = store.peek(key.as_bytes()) {
                 page.stored().filter_map(StoredResponse::record).for_each(Record::charge_anew);
                 store.replace(key, page);
             }

@@ -106,7 +106,7 @@ impl<F: Clone> Cache<F> {
 
     /// What is stored of one key; what is gone is left out.
     pub fn entry(&self, key: &[u8], now: Moment) -> Option<Entry> {
-        let page = self.shared.store.get(key)?;
+        let page = self.shared.store.peek(key)?;
         Some(self.told(CacheKey::from(key), &page, now)).filter(|entry| !entry.stored.is_empty())
     }
 

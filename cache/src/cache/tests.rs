@@ -2,6 +2,7 @@
 
 mod again;
 mod bookkeeping;
+mod eviction;
 mod forgetting;
 mod hammer;
 mod limits;

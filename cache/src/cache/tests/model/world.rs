@@ -117,7 +117,7 @@ impl World {
     pub(super) fn known(&self) -> Known {
         let (request, policy, demands) = (request("en"), windowed(WINDOWS), Demands::default());
         let asked = Asked { key: &self.key, request: &request, policy: &policy, demands: &demands };
-        self.cache.known(&asked, &mut asked.selecting(), self.now())
+        self.cache.known(self.cache.shared.store.peek(asked.key), &asked, &mut asked.selecting(), self.now())
     }
 
     /// The response that is kept, fresh or not.
