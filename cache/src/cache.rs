@@ -204,8 +204,17 @@ impl<F: Clone> Cache<F> {
     /// Whatever else is decided under the lock of the key, after a second look: a fill that landed in between is found there,
     /// so that no two fills of one key ever follow from one gap.
     pub fn lookup(&self, asked: &Asked<'_>, now: Moment) -> Lookup<F> {
+        self.look(self.shared.store.get(asked.key), asked, now)
+    }
+
+    /// The same for a request that was looked up before: what is missing does not become more popular by it.
+    pub fn lookup_again(&self, asked: &Asked<'_>, now: Moment) -> Lookup<F> {
+        self.look(self.shared.store.peek(asked.key), asked, now)
+    }
+
+    fn look(&self, page: Option<Page>, asked: &Asked<'_>, now: Moment) -> Lookup<F> {
         let mut selecting = asked.selecting();
-        match self.known(self.shared.store.get(asked.key), asked, &mut selecting, now) {
+        match self.known(page, asked, &mut selecting, now) {
             Known::Fresh(response, ttl) => return Lookup::Hit { response, ttl },
             Known::Settled(response, staleness, reason) => {
                 return Lookup::Stale { response, staleness, reason, refresh: None };
@@ -258,13 +267,26 @@ impl<F: Clone> Cache<F> {
     }
 
     /// What may answer without asking the handler; otherwise what is missing. Nothing is begun, and what is missing does not become
-    /// more popular by this: a look-up follows.
+    /// more popular by this.
     ///
     /// # Errors
     ///
     /// Why the handler would have to be asked.
     pub fn glance(&self, asked: &Asked<'_>, now: Moment) -> Result<Glance, Missing> {
-        match self.known(self.shared.store.peek(asked.key), asked, &mut asked.selecting(), now) {
+        self.at_hand(self.shared.store.peek(asked.key), asked, now)
+    }
+
+    /// The same as the first look of a request, which counts. [`Cache::lookup_again`] may follow.
+    ///
+    /// # Errors
+    ///
+    /// Why the handler would have to be asked.
+    pub fn first_glance(&self, asked: &Asked<'_>, now: Moment) -> Result<Glance, Missing> {
+        self.at_hand(self.shared.store.get(asked.key), asked, now)
+    }
+
+    fn at_hand(&self, page: Option<Page>, asked: &Asked<'_>, now: Moment) -> Result<Glance, Missing> {
+        match self.known(page, asked, &mut asked.selecting(), now) {
             Known::Fresh(response, ttl) => Ok(Glance { response, staleness: Ok(ttl), refresh_due: false }),
             Known::Settled(response, staleness, reason) => {
                 Ok(Glance { response, staleness: Err((staleness, reason)), refresh_due: false })

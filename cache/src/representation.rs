@@ -5,6 +5,7 @@ use std::io::Write;
 use bytes::Bytes;
 use http::header::{ACCEPT_RANGES, CONTENT_ENCODING, CONTENT_LENGTH, ETAG};
 use http::{HeaderName, HeaderValue, StatusCode};
+use memchr::{memchr, memchr_iter};
 
 use crate::memory::allocated;
 use crate::{Coding, Fields, ResponseHead};
@@ -82,7 +83,11 @@ impl Representation {
 
     /// The first line of this name.
     pub fn field(&self, name: &HeaderName) -> Option<&[u8]> {
-        self.lines().find(|(own, _)| *own == name.as_str().as_bytes()).map(|(_, value)| value)
+        let (wire, name) = (self.wire(), name.as_str().as_bytes());
+        // Every line but the first follows the end of another, and none holds such an end.
+        let mut ends = memchr_iter(b'\n', wire);
+        let value = ends.find_map(|end| wire[end + 1..].strip_prefix(name)?.strip_prefix(b": "))?;
+        Some(&value[..memchr(b'\r', value)?])
     }
 
     /// The same as a value of its own.

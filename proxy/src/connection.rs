@@ -30,7 +30,7 @@ use crate::pass::{PassThrough, Passing, is_relayed, pass, relay};
 use crate::passage::Passage;
 use crate::request::{HOST_FIELD, Request};
 use crate::respond::{Amended, Notice};
-use crate::serve::{Record, Served, serve, serve_at_once};
+use crate::serve::{Record, Served, serve, serve_after_all, serve_at_once};
 use framing::Message;
 use head::{BodyFraming, Refusal};
 use http1::{Http1Responder, Queued, Scratch};
@@ -127,6 +127,9 @@ impl Connections {
         let mut responder = Http1Responder::new(&mut transport, scratch, reader.request(), keep_alive);
         let served = match decided {
             Some(served) => served,
+            None if self.gateway.fast_path => {
+                serve_after_all(&self.gateway, reader.request(), begun, &mut responder).await
+            }
             None => serve(&self.gateway, reader.request(), begun, &mut responder).await,
         };
         match served {

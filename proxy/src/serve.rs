@@ -61,22 +61,44 @@ pub struct Record {
     pub status: Option<StatusCode>,
 }
 
-/// Serves `request`. A visitor who leaves ends it; what was begun for others goes on.
-pub async fn serve<R: Responder>(gateway: &Arc<Gateway>, request: &Request, now: Moment, responder: &mut R) -> Served {
-    judge::<R, Whole>(gateway, request, now, responder).await
+/// Whether a request was looked up before: it counts once among those who ask for a page.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Look {
+    First,
+    Again,
 }
 
-/// The shorter way: serves `request` if nothing has to be waited for, neither a handler nor a fetch; none where [`serve`] is to
-/// do it. Nothing was begun or sent then. The answer is the same on both ways; `responder` takes it without waiting.
+/// Serves `request`. A visitor who leaves ends it; what was begun for others goes on.
+pub async fn serve<R: Responder>(gateway: &Arc<Gateway>, request: &Request, now: Moment, responder: &mut R) -> Served {
+    judge::<R, Whole>(gateway, request, (now, Look::First), responder).await
+}
+
+/// Serves a request that [`serve_at_once`] has left.
+pub async fn serve_after_all<R: Responder>(
+    gateway: &Arc<Gateway>,
+    request: &Request,
+    now: Moment,
+    responder: &mut R,
+) -> Served {
+    let look = if may_be_short(request) { Look::Again } else { Look::First };
+    judge::<R, Whole>(gateway, request, (now, look), responder).await
+}
+
+/// The shorter way: serves `request` if nothing has to be waited for, neither a handler nor a fetch; none where
+/// [`serve_after_all`] is to do it. Nothing was begun or sent then. The answer is the same on both ways; `responder` takes it without waiting.
 pub fn serve_at_once<R: Responder>(
     gateway: &Arc<Gateway>,
     request: &Request,
     now: Moment,
     responder: &mut R,
 ) -> Option<Served> {
-    // Ranges may come as several pieces, and what is no GET is rarely answered from what is stored.
-    let short = request.method == Method::GET && !request.headers.contains_key(RANGE);
-    short.then(|| judge::<R, Shorter>(gateway, request, now, responder).now_or_never()).flatten().flatten()
+    let judged = || judge::<R, Shorter>(gateway, request, (now, Look::First), responder).now_or_never();
+    may_be_short(request).then(judged).flatten().flatten()
+}
+
+/// Ranges may come as several pieces, and what is no GET is rarely answered from what is stored.
+fn may_be_short(request: &Request) -> bool {
+    request.method == Method::GET && !request.headers.contains_key(RANGE)
 }
 
 /// How far one goes for a request that the cache may answer.
@@ -125,7 +147,7 @@ impl Way for Shorter {
 async fn judge<R: Responder, W: Way>(
     gateway: &Arc<Gateway>,
     request: &Request,
-    now: Moment,
+    (now, look): (Moment, Look),
     responder: &mut R,
 ) -> W::End {
     let snapshot = gateway.snapshot.load();
@@ -160,7 +182,7 @@ async fn judge<R: Responder, W: Way>(
         return answer(notice, *what, &mut responder).await.into();
     }
     let asked = (&*ruling.request, reached, addressee);
-    let end = route::<_, W>(gateway, &snapshot, asked, now, &mut responder).await;
+    let end = route::<_, W>(gateway, &snapshot, asked, (now, look), &mut responder).await;
     W::ruled(end, ruling.changes)
 }
 
@@ -169,7 +191,7 @@ async fn route<R: Responder, W: Way>(
     gateway: &Arc<Gateway>,
     snapshot: &Arc<Snapshot>,
     (request, target, addressee): (&Request, &Target<'_>, Addressee<'_>),
-    now: Moment,
+    (now, look): (Moment, Look),
     responder: &mut R,
 ) -> W::End {
     let selected = match admit(request, target, addressee, snapshot, now.wall) {
@@ -178,7 +200,7 @@ async fn route<R: Responder, W: Way>(
         Admission::Cached(selected) => selected,
     };
     let key = KeyBytes::of(&selected.key(request.scheme, snapshot));
-    let serving = Serving { gateway, request, target, snapshot, selected, key, now };
+    let serving = Serving { gateway, request, target, snapshot, selected, key, now, look };
     W::answer(&serving, responder).await
 }
 
@@ -207,6 +229,7 @@ struct Serving<'a> {
     key: KeyBytes,
     /// When it was asked.
     now: Moment,
+    look: Look,
 }
 
 /// A result that is shared by everyone who waits for one fill.
@@ -303,7 +326,11 @@ impl Serving<'_> {
         loop {
             // After a wait it is later.
             let now = if looks == 1 { self.now } else { self.gateway.clock.now() };
-            let waited = match self.gateway.cache.lookup(&self.asked(), now) {
+            let found = match self.look {
+                Look::First if looks == 1 => self.gateway.cache.lookup(&self.asked(), now),
+                Look::First | Look::Again => self.gateway.cache.lookup_again(&self.asked(), now),
+            };
+            let waited = match found {
                 Lookup::Hit { response, ttl } => {
                     response.count_hit();
                     let ahead = response.first_use();

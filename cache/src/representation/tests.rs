@@ -69,3 +69,16 @@ fn a_size_counts_the_fields_and_the_body() {
     assert!(small.size() >= small.wire().len() + small.body().len());
     assert!(large.size() >= large.wire().len() + large.body().len());
 }
+
+#[test]
+fn a_field_is_found_by_its_whole_name_and_nowhere_else() {
+    let lines =
+        [("x-etag", "no"), ("etag-x", "no"), ("x", "etag: no"), ("etag", "\"yes\""), ("etag", "later"), ("empty", "")];
+    let stored = identity(200, &lines, "\netag: body\r\ncontent-language: en\r\n");
+    let found = |name| stored.field(&HeaderName::from_static(name)).map(|value| std::str::from_utf8(value).unwrap());
+    assert_eq!(found("etag"), Some("\"yes\""));
+    assert_eq!(found("empty"), Some(""));
+    assert_eq!(found("x"), Some("etag: no"));
+    assert_eq!(found("content-length"), Some("38"));
+    assert_eq!(found("content-language"), None, "it is in the body");
+}

@@ -13,7 +13,8 @@ use crate::respond::Responder;
 impl Serving<'_> {
     /// Answers with what is stored, and begins the refresh that is due; none where there is nothing, or where more is to be done.
     pub(super) async fn at_once<R: Responder>(&self, responder: &mut R) -> Option<Served> {
-        let Glance { response, staleness, refresh_due } = self.gateway.cache.glance(&self.asked(), self.now).ok()?;
+        let glance = self.gateway.cache.first_glance(&self.asked(), self.now);
+        let Glance { response, staleness, refresh_due } = glance.ok()?;
         let outcome = match (staleness, self.wants_no_fetch()) {
             (Ok(ttl), false) if response.first_use() => Outcome::Prerendered { ttl },
             (Ok(ttl), _) => Outcome::Hit { ttl },

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use evergate_cache::{Glance, Missing, Moment, StaleReason};
 use http::Method;
 
-use super::Serving;
 use super::key_bytes::KeyBytes;
+use super::{Look, Serving};
 use crate::admission::Selected;
 use crate::gateway::Gateway;
 use crate::outcome::{Answered, Fetched, Outcome, PassReason, ServedStale};
@@ -32,7 +32,7 @@ pub fn forecast<'a>(
     now: Moment,
 ) -> Forecast {
     let key = KeyBytes::of(&selected.key(request.scheme, snapshot));
-    let serving = Serving { gateway, request, target, snapshot, selected, key, now };
+    let serving = Serving { gateway, request, target, snapshot, selected, key, now, look: Look::Again };
     match gateway.cache.glance(&serving.asked(), now) {
         Ok(glance) => Forecast { outcome: serving.with(&glance), stored: Some(glance) },
         Err(missing) => Forecast { outcome: serving.without(missing, now), stored: None },
