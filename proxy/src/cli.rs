@@ -154,8 +154,8 @@ fn load(file: &Path) -> Result<Config, ExitCode> {
 /// What is said once everything listens. Programs read the first lines, people the last.
 fn greeting(addresses: &Addresses) -> String {
     let mut text = String::new();
-    for address in &addresses.listen {
-        text.push_str(&format!("listening on http://{address}\n"));
+    for (scheme, address) in &addresses.listen {
+        text.push_str(&format!("listening on {}://{address}\n", scheme.as_str()));
     }
     text.push_str(&format!("admin on http://{}\n", addresses.admin));
     text
@@ -164,25 +164,25 @@ fn greeting(addresses: &Addresses) -> String {
 /// What is said once it is ready.
 fn readiness(config: &Config, addresses: &Addresses) -> String {
     let mut text = "ready\n".to_owned();
-    if let (Some(_), Some(first)) = (addresses.demo, addresses.listen.first()) {
-        text.push_str(&invitation(config, first, addresses));
+    if let (Some(_), Some((scheme, address))) = (addresses.demo, addresses.listen.first()) {
+        text.push_str(&invitation(config, &format!("{}://{address}", scheme.as_str()), addresses));
     }
     text
 }
 
-/// What to try next with the demo service.
-fn invitation(config: &Config, listen: &std::net::SocketAddr, addresses: &Addresses) -> String {
+/// What to try next with the demo service, which is reached at `site`.
+fn invitation(config: &Config, site: &str, addresses: &Addresses) -> String {
     let cached = config.routes.iter().filter(|route| route.revalidate != config::Revalidate::Dynamic).count();
     let program = std::env::args_os().next();
     let program = program.as_deref().unwrap_or("evergate".as_ref()).display();
     format!(
         "\nThe demo handler service answers; {cached} of its routes are cached. Try next:\n\n\
-         curl -i http://{listen}/posts\n\
-         curl -i http://{listen}/items/a\n\
+         curl -i {site}/posts\n\
+         curl -i {site}/items/a\n\
          curl -s http://{admin}/metrics | grep evergate_requests_total\n\
          {program} explain /items/a --admin http://{admin}\n\n\
          The first says MISS in x-cache, then HIT; after 5 s STALE once, and then HIT with a new run.\n\
-         The page at http://{listen}/ lists the other handlers. Ctrl-C ends the gateway.\n",
+         The page at {site}/ lists the other handlers. Ctrl-C ends the gateway.\n",
         admin = addresses.admin,
     )
 }

@@ -272,7 +272,7 @@ impl Config {
     /// Reads the whole file. Where there are problems the result holds stand-ins.
     fn read(root: &Node, file: &dyn Fn(&str) -> io::Result<String>, report: &mut Report) -> Self {
         let section = Section::open(root, KEYS, report);
-        let listen = Listen::read_all(section.get("listen"), report);
+        let listen = Listen::read_all(section.get("listen"), file, report);
         let admin = section.section("admin", listener::ADMIN_KEYS, report);
         let log = section.section("log", log::KEYS, report);
         let cache = section.section("cache", cache::KEYS, report);

@@ -7,6 +7,7 @@ pub mod head;
 pub mod http1;
 pub mod http2;
 pub mod reader;
+pub mod socket;
 pub mod transport;
 
 use std::pin::pin;
@@ -15,7 +16,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::{Buf, BytesMut};
-use evergate_cache::Moment;
+use evergate_cache::{Moment, Scheme};
 use http::StatusCode;
 use pingora::apps::ServerApp;
 use pingora::protocols::Stream;
@@ -23,6 +24,7 @@ use pingora::protocols::http::ServerSession;
 use pingora::proxy::HttpProxy;
 use pingora::server::ShutdownWatch;
 
+use crate::config::Listen;
 use crate::gateway::Gateway;
 use crate::observe::{observe, observe_refusal};
 use crate::outcome::{Answered, Outcome};
@@ -50,13 +52,15 @@ pub struct Connections {
     http2: Arc<Http2>,
     /// Whether HTTP/2 may begin without TLS.
     h2c: bool,
+    scheme: Scheme,
 }
 
 impl Connections {
-    /// Connections served by `gateway`; what passes goes through `proxy`.
-    pub fn new(gateway: Arc<Gateway>, proxy: Arc<HttpProxy<PassThrough>>, h2c: bool) -> Connections {
-        let http2 = Arc::new(Http2::new(Arc::clone(&gateway), Arc::clone(&proxy)));
-        Connections { gateway, proxy, http2, h2c }
+    /// Connections to the listener `listen`, served by `gateway`; what passes goes through `proxy`.
+    pub fn new(gateway: Arc<Gateway>, proxy: Arc<HttpProxy<PassThrough>>, listen: &Listen) -> Connections {
+        let scheme = listen.scheme();
+        let http2 = Arc::new(Http2::new(Arc::clone(&gateway), Arc::clone(&proxy), scheme));
+        Connections { gateway, proxy, http2, h2c: listen.h2c, scheme }
     }
 
     /// Serves a connection until it ends. One that is idle when `shutdown` turns true ends then.
@@ -64,16 +68,18 @@ impl Connections {
         let mut stop = shutdown.clone();
         let mut stopping = pin!(stop.wait_for(|shutting_down| *shutting_down));
         let mut scratch = Scratch::default();
-        let mut reader = Reader::new(transport.peer().map(|address| address.ip()));
-        let mut first = true;
+        let mut reader = Reader::new(transport.peer().map(|address| address.ip()), self.scheme);
+        let (mut first, http2) = (true, transport.has_chosen_http2());
         loop {
             let next = tokio::select! {
                 biased;
-                next = transport.next_head(IDLE, HEAD, self.h2c && first, &reader) => next,
+                next = transport.next_head(IDLE, HEAD, (self.h2c || http2) && first, &reader) => next,
                 _ = &mut stopping => return,
             };
             first = false;
             let length = match next {
+                // It was agreed on otherwise, and what to answer in is unknown.
+                Next::Head(_) | Next::Refused(_) | Next::TimedOut if http2 => return,
                 Next::Head(length) => length,
                 Next::Http2 => {
                     self.http2.process_new(transport, &shutdown).await;
@@ -211,7 +217,7 @@ impl Connections {
     ) {
         let now = self.gateway.clock.now();
         // What stands in the log for a request that could not be read.
-        let unreadable = Reader::new(transport.peer().map(|address| address.ip()));
+        let unreadable = Reader::new(transport.peer().map(|address| address.ip()), self.scheme);
         let notice = Notice::new(status, explanation, now.wall);
         let outcome = Outcome::Answered(Answered::Refused);
         let mut responder = Http1Responder::new(transport, scratch, unreadable.request(), false);

@@ -6,7 +6,8 @@
 //! [`admission`] lets it; [`fetch`] asks handlers and fills what is missing; what the cache has no part in goes through
 //! [`pass`], with [`effects`] on what is stored. [`forwarded`] says which of a visitor's fields a handler may see, [`compress`]
 //! codes what is stored. [`prerender`] and [`warm`] fetch before anybody asks, and so does [`refresh`] after an [`invalidation`], of
-//! which caches in front are told by [`downstream`]. [`outcome`] names what happened, and [`observe`] tells it.
+//! which caches in front are told by [`downstream`]. [`tls`] is what connections
+//! begin with where they are encrypted. [`outcome`] names what happened, and [`observe`] tells it.
 //!
 //! This is the only crate that knows the framework, files, signals and the outside world. Begin with [`server::run`] for the
 //! process, with [`serve::serve`] for a request.
@@ -57,5 +58,6 @@ pub mod snapshot;
 pub mod sweep;
 pub mod tags;
 pub mod target;
+pub mod tls;
 pub mod upstream;
 pub mod warm;

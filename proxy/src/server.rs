@@ -5,22 +5,25 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use evergate_cache::Scheme;
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use pingora::apps::ServerApp;
 use pingora::proxy::HttpProxy;
 use pingora::server::configuration::ServerConf;
-use tokio::net::{TcpListener, TcpSocket};
+use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tokio::task::JoinSet;
 use tokio::time::timeout;
-use tracing::{error, info, warn};
+use tokio_rustls::rustls;
+use tracing::{debug, error, info, warn};
 
 use crate::admin::Admin;
 use crate::clock::{Clock, wall};
-use crate::config::{Builtin, Config, Listen, Origin};
-use crate::connection::Connections;
+use crate::config::{Builtin, Config, Origin};
+use crate::connection::socket::Socket;
 use crate::connection::transport::Transport;
+use crate::connection::{Connections, HEAD};
 use crate::demo::Demo;
 use crate::downstream::Downstream;
 use crate::gateway::Gateway;
@@ -30,6 +33,7 @@ use crate::phase::{self, Phase};
 use crate::prerender::{self, Plan};
 use crate::snapshot::Snapshot;
 use crate::sweep;
+use crate::tls::Greeter;
 
 /// How long requests under way may take to end once the gateway is told to stop.
 const GRACE: Duration = Duration::from_secs(8);
@@ -55,6 +59,9 @@ pub enum ServerError {
         #[source]
         source: io::Error,
     },
+    /// There is no randomness for keys.
+    #[error("cannot set up TLS")]
+    Tls(#[source] rustls::Error),
     /// The demo service did not start.
     #[error("cannot start the demo handler service")]
     Demo(#[source] io::Error),
@@ -75,8 +82,8 @@ pub enum ServerError {
 /// Where the gateway can be reached once it runs.
 #[derive(Clone, Debug)]
 pub struct Addresses {
-    /// The visitors' listeners, in the order of the configuration.
-    pub listen: Vec<SocketAddr>,
+    /// The visitors' listeners, in the order of the configuration: what they speak, and where.
+    pub listen: Vec<(Scheme, SocketAddr)>,
     /// The admin listener.
     pub admin: SocketAddr,
     /// The demo service, when an upstream uses it.
@@ -126,7 +133,7 @@ async fn serve(config: &Config, tell: impl Fn(News<'_>)) -> Result<(), ServerErr
     let proxy = Arc::new(proxy);
 
     let addresses = Addresses {
-        listen: listeners.iter().map(|(listener, listen)| local(listener, listen.address)).collect(),
+        listen: listeners.iter().map(|(socket, listen)| (listen.scheme(), local(socket, listen.address))).collect(),
         admin: local(&admin_listener, config.admin.address),
         demo,
     };
@@ -141,9 +148,11 @@ async fn serve(config: &Config, tell: impl Fn(News<'_>)) -> Result<(), ServerErr
     gateway.downstream.start().map_err(ServerError::Downstream)?;
     let places = Arc::new(Semaphore::new(MAX_CONNECTIONS));
     let mut accepting = JoinSet::new();
-    for (listener, Listen { h2c, .. }) in listeners {
-        let connections = Arc::new(Connections::new(Arc::clone(&gateway), Arc::clone(&proxy), *h2c));
-        accepting.spawn(accept(listener, connections, stopping.clone(), Arc::clone(&places)));
+    for (listener, listen) in listeners {
+        let connections = Arc::new(Connections::new(Arc::clone(&gateway), Arc::clone(&proxy), listen));
+        let greeter = listen.tls.as_ref().map(Greeter::new).transpose().map_err(ServerError::Tls)?;
+        let entrance = Entrance { connections, greeter };
+        accepting.spawn(accept(listener, entrance, stopping.clone(), Arc::clone(&places)));
     }
     let mut signals = Signals::hear().map_err(ServerError::Signals)?;
     tell(News::Listening(&addresses));
@@ -210,9 +219,17 @@ fn local(listener: &TcpListener, configured: SocketAddr) -> SocketAddr {
     listener.local_addr().unwrap_or(configured)
 }
 
+/// What becomes of a connection to a listener.
+#[derive(Clone)]
+struct Entrance {
+    connections: Arc<Connections>,
+    /// What begins it, where it is encrypted.
+    greeter: Option<Greeter>,
+}
+
 async fn accept(
     listener: TcpListener,
-    connections: Arc<Connections>,
+    entrance: Entrance,
     mut stopping: watch::Receiver<bool>,
     places: Arc<Semaphore>,
 ) {
@@ -229,7 +246,14 @@ async fn accept(
             Ok((socket, place)) => {
                 // Without it small answers may wait for the acknowledgement of the last; with it nothing is lost.
                 let _ = socket.set_nodelay(true);
-                tokio::spawn(serve_connection(Arc::clone(&connections), socket, stopping.clone(), place));
+                // Not one task for both: what a handshake takes would be room in every plain connection.
+                let connections = Arc::clone(&entrance.connections);
+                match &entrance.greeter {
+                    None => tokio::spawn(serve_connection(connections, Socket::Plain(socket), stopping.clone(), place)),
+                    Some(greeter) => {
+                        tokio::spawn(serve_encrypted(connections, greeter.clone(), socket, stopping.clone(), place))
+                    }
+                };
             }
             Err(error) => {
                 warn!(%error, "a connection could not be accepted");
@@ -239,10 +263,7 @@ async fn accept(
     }
 }
 
-async fn accept_one(
-    listener: &TcpListener,
-    places: &Arc<Semaphore>,
-) -> io::Result<(tokio::net::TcpStream, OwnedSemaphorePermit)> {
+async fn accept_one(listener: &TcpListener, places: &Arc<Semaphore>) -> io::Result<(TcpStream, OwnedSemaphorePermit)> {
     let place = Arc::clone(places).acquire_owned().await.map_err(io::Error::other)?;
     let (socket, _) = listener.accept().await?;
     Ok((socket, place))
@@ -250,12 +271,33 @@ async fn accept_one(
 
 async fn serve_connection(
     connections: Arc<Connections>,
-    socket: tokio::net::TcpStream,
+    socket: Socket,
     stopping: watch::Receiver<bool>,
     place: OwnedSemaphorePermit,
 ) {
     connections.process_new(Box::new(Transport::new(socket)), &stopping).await;
     drop(place);
+}
+
+/// Shakes hands first, for as long as a head may take. Nobody is served yet, so it ends when the gateway stops. What fails is the
+/// visitor's affair: anybody may connect and say anything, so it is not for the log of every day.
+async fn serve_encrypted(
+    connections: Arc<Connections>,
+    greeter: Greeter,
+    socket: TcpStream,
+    mut stopping: watch::Receiver<bool>,
+    place: OwnedSemaphorePermit,
+) {
+    let greeting = Box::pin(greeter.greet(socket, HEAD));
+    let greeted = tokio::select! {
+        biased;
+        greeted = greeting => greeted,
+        _ = stopping.wait_for(|stopping| *stopping) => return,
+    };
+    match greeted {
+        Ok(stream) => serve_connection(connections, Socket::Tls(Box::new(stream)), stopping, place).await,
+        Err(error) => debug!(%error, "a handshake failed"),
+    }
 }
 
 /// The signals that ask the gateway to stop.

@@ -1,12 +1,16 @@
 //! Listeners: where visitors, operators and Prometheus connect.
 
 use std::fmt;
+use std::io;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+
+use evergate_cache::Scheme;
 
 use super::node::{Content, Expected, Node};
 use super::problem::Report;
 use super::quantity::flag;
 use super::section::Section;
+use crate::tls::{Chain, Identity};
 
 /// An address that visitors connect to.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -16,6 +20,9 @@ pub struct Listen {
     /// Whether HTTP/2 without TLS is served beside HTTP/1.1, to clients that begin with it. Default:
     /// `false`.
     pub h2c: bool,
+    /// What visitors are shown where they connect with TLS: `certificate` and `key`, two files in PEM, as seen from the
+    /// configuration's folder. HTTP/2 is then chosen in the handshake. Default: none, visitors connect without TLS.
+    pub tls: Option<Identity>,
 }
 
 /// The listener of operators and Prometheus.
@@ -39,10 +46,19 @@ impl fmt::Debug for Admin {
 }
 
 impl Listen {
+    /// The scheme of what visitors ask for there.
+    pub fn scheme(&self) -> Scheme {
+        if self.tls.is_some() { Scheme::Https } else { Scheme::Http }
+    }
+
     /// Reads the list `listen`.
-    pub(super) fn read_all(node: Option<&Node>, report: &mut Report) -> Vec<Self> {
+    pub(super) fn read_all(
+        node: Option<&Node>,
+        file: &dyn Fn(&str) -> io::Result<String>,
+        report: &mut Report,
+    ) -> Vec<Self> {
         let Some(node) = node else {
-            return vec![Self { address: DEFAULT_LISTEN, h2c: false }];
+            return vec![Self { address: DEFAULT_LISTEN, h2c: false, tls: None }];
         };
         const EXPECTED: &str = "a list with at least one address (`- address: 127.0.0.1:8080`)";
         let Content::List(items) = &node.content else {
@@ -58,12 +74,17 @@ impl Listen {
             .filter_map(|item| {
                 let section = Section::open(item, LISTEN_KEYS, report);
                 let h2c = section.read("h2c", report, flag).unwrap_or(false);
+                let tls = section.get("tls").and_then(|node| read_tls(node, file, report));
+                if h2c && let Some(tls) = section.get("tls") {
+                    let expected = "`false`: with TLS, HTTP/2 is chosen in the handshake; there is";
+                    report.add_beside(section.path_of("h2c"), "`true`", expected, &tls.path);
+                }
                 if section.get("address").is_none() {
                     section.missing("address", ADDRESS, report);
                 }
                 let address = section.read("address", report, socket_address)?;
                 claim(address, section.path_of("address"), &mut taken, report);
-                Some(Self { address, h2c })
+                Some(Self { address, h2c, tls })
             })
             .collect()
     }
@@ -111,6 +132,29 @@ fn claim(address: SocketAddr, path: String, taken: &mut Vec<(SocketAddr, String)
     }
 }
 
+/// Reads the section `tls` of a listener with the files that it names.
+fn read_tls(node: &Node, file: &dyn Fn(&str) -> io::Result<String>, report: &mut Report) -> Option<Identity> {
+    let section = Section::open(node, TLS_KEYS, report);
+    let mut text_of = |key: &str, what: &str| {
+        if section.get(key).is_none() {
+            section.missing(key, format!("the name of a file with {what}"), report);
+        }
+        section.read(key, report, |node| {
+            let name = node.text().ok_or_else(|| format!("the name of a file with {what}"))?;
+            file(&name).map_err(|error| format!("a file in PEM that can be read ({error})").into())
+        })
+    };
+    let certificate = text_of("certificate", "a certificate in PEM");
+    let key = text_of("key", "its key in PEM");
+    let mut refused = |key: &str, expected: String| {
+        if let Some(node) = section.get(key) {
+            node.refuse(format!("a file with {expected}"), report);
+        }
+    };
+    let chain = Chain::from_pem(&certificate?).map_err(|error| refused("certificate", error.to_string())).ok()?;
+    Identity::from_pem(chain, &key?).map_err(|error| refused("key", error.to_string())).ok()
+}
+
 fn socket_address(node: &Node) -> Result<SocketAddr, Expected> {
     node.text().and_then(|text| text.parse().ok()).ok_or(Expected::from(ADDRESS))
 }
@@ -142,7 +186,10 @@ enum Token {
 }
 
 /// The keys of an item of `listen`.
-const LISTEN_KEYS: &[&str] = &["address", "h2c"];
+const LISTEN_KEYS: &[&str] = &["address", "h2c", "tls"];
+
+/// The keys of the section `tls` there.
+const TLS_KEYS: &[&str] = &["certificate", "key"];
 
 /// The keys of the section `admin`.
 pub(super) const ADMIN_KEYS: &[&str] = &["address", "token"];

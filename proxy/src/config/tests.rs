@@ -5,12 +5,13 @@ mod downstream;
 mod proxy;
 mod settings;
 
+use std::io;
 use std::time::Duration;
 
 use super::query::QueryPattern;
 use super::{
-    AccessLog, Authorization, Builtin, Config, LoadError, LogFormat, LogLevel, Origin, Problems, Query, Revalidate,
-    RoutePattern, TrailingSlash, Unmatched, UpstreamId, load, parse,
+    AccessLog, Authorization, Builtin, Config, LoadError, LogFormat, LogLevel, Origin, Outside, Problems, Query,
+    Revalidate, RoutePattern, TrailingSlash, Unmatched, UpstreamId, load, parse,
 };
 
 /// The environment of the tests.
@@ -27,6 +28,33 @@ fn env(name: &str) -> Option<String> {
         _ => return None,
     };
     Some(value.to_owned())
+}
+
+/// An environment in which every variable is set, and a folder with a certificate and its key.
+struct World {
+    certificate: String,
+    key: String,
+}
+
+impl Default for World {
+    fn default() -> World {
+        let pair = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
+        World { certificate: pair.cert.pem(), key: pair.signing_key.serialize_pem() }
+    }
+}
+
+impl Outside for World {
+    fn variable(&self, name: &str) -> Option<String> {
+        Some(format!("value-of-{name}"))
+    }
+
+    fn file(&self, name: &str) -> io::Result<String> {
+        match name {
+            "cert.pem" => Ok(self.certificate.clone()),
+            "key.pem" => Ok(self.key.clone()),
+            _ => Err(io::ErrorKind::NotFound.into()),
+        }
+    }
 }
 
 fn read(text: &str) -> Result<Config, Problems> {
@@ -133,8 +161,8 @@ fn what_the_reference_comments_out_is_accepted_too() {
             Some(_) | None => line.to_owned(),
         })
         .collect();
-    let env = |name: &str| Some(format!("value-of-{name}"));
-    let config = parse(&opened.join("\n"), "config.yaml", &env).unwrap();
+    let config = parse(&opened.join("\n"), "config.yaml", &World::default()).unwrap();
+    assert_eq!(config.listen.iter().map(|listen| listen.tls.is_some()).collect::<Vec<_>>(), [false, true]);
     assert_eq!(config.admin.token.as_deref(), Some("value-of-EVERGATE_ADMIN_TOKEN"));
     assert_eq!(config.cache.generation, "value-of-DEPLOY_ID");
     assert_eq!(config.purge.map(|purge| purge.allow.len()), Some(2));

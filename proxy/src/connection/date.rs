@@ -11,7 +11,8 @@ use std::task::{Context, Poll, ready};
 use bytes::{Buf, Bytes, BytesMut};
 use http::HeaderValue;
 use tokio::io::AsyncWrite;
-use tokio::net::TcpStream;
+
+use super::socket::Socket;
 
 /// A final head on its way out, with the `Date` that it came with.
 #[derive(Debug)]
@@ -31,12 +32,7 @@ impl RestoredDate {
 
     /// Writes `bytes`, or, when they are the head, the head with its own date. The same bytes come again until they are said to
     /// be written.
-    pub fn poll_write(
-        &mut self,
-        socket: &mut TcpStream,
-        cx: &mut Context<'_>,
-        bytes: &[u8],
-    ) -> Poll<io::Result<usize>> {
+    pub fn poll_write(&mut self, socket: &mut Socket, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
         if self.pending.is_empty() {
             // What follows a 101 is no HTTP of ours any more.
             self.done |= bytes.starts_with(b"HTTP/1.1 101");

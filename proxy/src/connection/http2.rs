@@ -34,15 +34,17 @@ pub struct Http2 {
     gateway: Arc<Gateway>,
     proxy: Arc<HttpProxy<PassThrough>>,
     options: HttpServerOptions,
+    scheme: Scheme,
 }
 
 impl Http2 {
-    /// Streams served by `gateway`; what passes goes through `proxy`.
-    pub fn new(gateway: Arc<Gateway>, proxy: Arc<HttpProxy<PassThrough>>) -> Http2 {
+    /// Streams of connections of this scheme, served by `gateway`; what passes goes through `proxy`.
+    pub fn new(gateway: Arc<Gateway>, proxy: Arc<HttpProxy<PassThrough>>, scheme: Scheme) -> Http2 {
         let mut options = HttpServerOptions::default();
+        // The preface has been seen; the framework is to find it too, whatever was agreed on in the handshake.
         options.h2c = true;
         options.h2_idle_timeout = Some(IDLE);
-        Http2 { gateway, proxy, options }
+        Http2 { gateway, proxy, options, scheme }
     }
 }
 
@@ -54,7 +56,7 @@ impl HttpServerApp for Http2 {
         shutdown: &ShutdownWatch,
     ) -> Option<ReusedHttpStream> {
         let begun = self.gateway.clock.now();
-        let mut request = request(&mut session);
+        let mut request = request(&mut session, self.scheme);
         let mut responder = Http2Responder::new(&mut session, &request);
         let served = match refusal(&request) {
             Some(refusal) => {
@@ -92,8 +94,9 @@ impl HttpServerApp for Http2 {
     }
 }
 
-/// The head of a stream as a request. The framework has checked it by RFC 9113 section 8.
-fn request(session: &mut ServerSession) -> Request {
+/// The head of a stream as a request. The framework has checked it by RFC 9113 section 8. Its scheme is that of the connection,
+/// whatever `:scheme` says: anybody may say anything there.
+fn request(session: &mut ServerSession, scheme: Scheme) -> Request {
     let peer = session.client_addr().and_then(|address| address.as_inet()).map(std::net::SocketAddr::ip);
     let has_body = !session.is_body_empty();
     let header = session.req_header();
@@ -107,7 +110,7 @@ fn request(session: &mut ServerSession) -> Request {
         body: if has_body { BodyPresence::Some } else { BodyPresence::None },
         keep_alive: true,
         peer,
-        scheme: Scheme::Http,
+        scheme,
         protocol: Protocol::Http2,
     }
 }

@@ -22,9 +22,9 @@ pub struct Reader {
 }
 
 impl Reader {
-    /// A reader of what `peer` sends, which has read nothing yet.
-    pub fn new(peer: Option<IpAddr>) -> Reader {
-        Reader { request: nothing(peer), framing: BodyFraming::None, fields: Vec::new() }
+    /// A reader of what `peer` sends over connections of this scheme, which has read nothing yet.
+    pub fn new(peer: Option<IpAddr>, scheme: Scheme) -> Reader {
+        Reader { request: nothing(peer, scheme), framing: BodyFraming::None, fields: Vec::new() }
     }
 
     /// The last request.
@@ -40,8 +40,8 @@ impl Reader {
     /// The last request, for whoever keeps it. The next is read whole.
     pub fn take(&mut self) -> Request {
         self.fields.clear();
-        let peer = self.request.peer;
-        std::mem::replace(&mut self.request, nothing(peer))
+        let nothing = nothing(self.request.peer, self.request.scheme);
+        std::mem::replace(&mut self.request, nothing)
     }
 
     /// The length of the head at the beginning of `read`, if its fields are those of the last one, byte for byte. The end need not
@@ -74,9 +74,8 @@ impl Reader {
             BodyFraming::Length(_) | BodyFraming::Chunked => BodyPresence::Some,
         };
         self.framing = framing;
-        let peer = self.request.peer;
-        self.request =
-            Request { method, target, authority, headers, body, keep_alive, peer, scheme: Scheme::Http, protocol };
+        let (peer, scheme) = (self.request.peer, self.request.scheme);
+        self.request = Request { method, target, authority, headers, body, keep_alive, peer, scheme, protocol };
         // What an absolute target says of the host, the fields do not.
         if let Some((line, fields)) = split(head)
             && fields.len() <= REMEMBERED
@@ -107,7 +106,7 @@ fn split(head: &[u8]) -> Option<(&[u8], &[u8])> {
 }
 
 /// What stands in the log for a request that could not be read.
-fn nothing(peer: Option<IpAddr>) -> Request {
+fn nothing(peer: Option<IpAddr>, scheme: Scheme) -> Request {
     Request {
         method: Method::GET,
         target: String::from("-"),
@@ -116,7 +115,7 @@ fn nothing(peer: Option<IpAddr>) -> Request {
         body: BodyPresence::None,
         keep_alive: false,
         peer,
-        scheme: Scheme::Http,
+        scheme,
         protocol: Protocol::Http11,
     }
 }

@@ -21,13 +21,13 @@ use pingora::protocols::{
 };
 use std::os::fd::AsRawFd;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadBuf};
-use tokio::net::TcpStream;
 use tokio::time::{Instant, Sleep, sleep_until, timeout};
 
 use super::date::RestoredDate;
 use super::framing::Message;
 use super::head::{self, Refusal};
 use super::reader::Reader;
+use super::socket::Socket;
 use crate::passage::{Leash, Passage};
 
 /// What is read ahead at most while a request is being served, in bytes: enough to notice that the visitor has left.
@@ -45,7 +45,7 @@ const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 /// A connection.
 #[derive(Debug)]
 pub struct Transport {
-    socket: TcpStream,
+    socket: Socket,
     digest: Arc<SocketDigest>,
     peer: Option<SocketAddr>,
     inbox: BytesMut,
@@ -92,11 +92,11 @@ pub enum Next {
 }
 
 impl Transport {
-    /// A connection just accepted.
-    pub fn new(socket: TcpStream) -> Transport {
-        let digest = Arc::new(SocketDigest::from_raw_fd(socket.as_raw_fd()));
+    /// A connection just accepted; over TLS, with its handshake behind it.
+    pub fn new(socket: Socket) -> Transport {
+        let digest = Arc::new(SocketDigest::from_raw_fd(socket.tcp().as_raw_fd()));
         // Asked once: each time would cost a system call.
-        let peer = socket.peer_addr().ok();
+        let peer = socket.tcp().peer_addr().ok();
         Transport {
             socket,
             digest,
@@ -113,6 +113,11 @@ impl Transport {
     /// The visitor's address.
     pub fn peer(&self) -> Option<SocketAddr> {
         self.peer
+    }
+
+    /// Whether it was agreed when it began that it speaks HTTP/2.
+    pub fn has_chosen_http2(&self) -> bool {
+        self.socket.has_chosen_http2()
     }
 
     /// What was read and not used yet.
@@ -295,7 +300,7 @@ impl Transport {
                 first = &first[from_first..];
                 second = &second[written - from_first..];
             }
-            Ok(())
+            self.socket.flush().await
         };
         let mut write = pin!(write);
         if let Poll::Ready(written) = poll_fn(|cx| Poll::Ready(write.as_mut().poll(cx))).await {
@@ -329,7 +334,7 @@ impl Transport {
     /// Lets the connection end in a reset, not in an orderly close.
     pub fn reset_when_closed(&mut self) {
         // A socket that refuses is one that has been reset already.
-        let _ = self.socket.set_zero_linger();
+        let _ = self.socket.tcp().set_zero_linger();
         self.resets = true;
     }
 
@@ -416,7 +421,7 @@ fn poll_alarm(cx: &mut Context<'_>, leash: &Leash, alarm: &mut Option<Pin<Box<Sl
     }
 }
 
-fn poll_read_buf(socket: &mut TcpStream, cx: &mut Context<'_>, buffer: &mut BytesMut) -> Poll<io::Result<usize>> {
+fn poll_read_buf(socket: &mut Socket, cx: &mut Context<'_>, buffer: &mut BytesMut) -> Poll<io::Result<usize>> {
     let mut read = std::pin::pin!(socket.read_buf(buffer));
     read.as_mut().poll(cx)
 }
@@ -478,7 +483,9 @@ impl AsyncWrite for Transport {
 
 impl Drop for Transport {
     fn drop(&mut self) {
-        self.ends_in_reset();
+        if !self.ends_in_reset() {
+            self.socket.say_goodbye();
+        }
     }
 }
 
@@ -491,7 +498,7 @@ impl Shutdown for Transport {
 
 impl UniqueID for Transport {
     fn id(&self) -> UniqueIDType {
-        self.socket.as_raw_fd()
+        self.socket.tcp().as_raw_fd()
     }
 }
 

@@ -20,7 +20,9 @@ use evergate::serve::{Served, serve, serve_at_once};
 use evergate::server;
 use evergate::snapshot::Snapshot;
 use evergate::target::Target;
-use evergate_cache::{Asked, Fields, Lookup, Moment, Policy, Pushed, ResponseHead, Tagging, Terms, Variance, Variant};
+use evergate_cache::{
+    Asked, Fields, Lookup, Moment, Policy, Pushed, ResponseHead, Scheme, Tagging, Terms, Variance, Variant,
+};
 use futures::FutureExt;
 use http::{HeaderName, HeaderValue, StatusCode};
 use pingora::server::configuration::ServerConf;
@@ -81,7 +83,7 @@ impl Site {
     ///
     /// When it may not.
     pub fn asked<R>(&self, head: &[u8], what: impl FnOnce(&Request, &Selected<'_>) -> R) -> R {
-        let mut reader = Reader::new(None);
+        let mut reader = Reader::new(None, Scheme::Http);
         reader.read(head).expect("a good head");
         let request = reader.request();
         let target = Target::parse(&request.target).expect("a good target");
@@ -125,7 +127,7 @@ pub enum End {
 impl<'s> Visitor<'s> {
     /// A visitor who has asked for nothing yet.
     pub fn new(site: &'s Site) -> Visitor<'s> {
-        Visitor { site, reader: Reader::new(None), scratch: Scratch::default() }
+        Visitor { site, reader: Reader::new(None, Scheme::Http), scratch: Scratch::default() }
     }
 
     /// Asks with the head at the beginning of `inbox`, in the shorter way, and lets it be counted, as the connections of the gateway

@@ -1,3 +1,4 @@
+use evergate_cache::Scheme;
 use proptest::prelude::*;
 
 use super::Reader;
@@ -13,7 +14,7 @@ fn told(reader: &Reader) -> String {
 
 /// What one reader makes of heads that come one after the other.
 fn read_all<'h>(heads: impl IntoIterator<Item = &'h [u8]>) -> Vec<Result<String, Refusal>> {
-    let mut reader = Reader::new(None);
+    let mut reader = Reader::new(None, Scheme::Http);
     let read = |head: &'h [u8]| {
         if let Some(length) = reader.repeated(head) {
             assert_eq!(Ok(Some(length)), head::find_end(head, 0), "{head:?}");
@@ -66,7 +67,7 @@ fn fields() -> impl Strategy<Value = &'static [u8]> {
 
 #[test]
 fn fields_that_come_again_are_not_read_again_and_others_are() {
-    let mut reader = Reader::new(None);
+    let mut reader = Reader::new(None, Scheme::Http);
     let first = b"GET /a HTTP/1.1\r\nhost: a\r\n\r\n";
     assert_eq!(reader.repeated(first), None);
     reader.read(first).unwrap();
