@@ -33,7 +33,7 @@ pub use question::{Question, QuestionError};
 pub fn explain(gateway: &Arc<Gateway>, question: Question) -> Explanation {
     let snapshot = gateway.snapshot.load_full();
     // Who names no host asks as prerendering does: for the first site.
-    let (request, now) = (question.request(snapshot.hosts.first().map(String::as_str)), gateway.clock.now());
+    let (request, now) = (question.request(&snapshot), gateway.clock.now());
     let told = match Target::parse(&request.target) {
         _ if request.method == Method::CONNECT => {
             let refused = answered(&tunnel_refused(now.wall), Answered::Refused, Explanation::default());

@@ -6,9 +6,7 @@
 use std::borrow::Cow;
 use std::sync::Arc;
 
-use evergate_cache::{
-    Asked, Awaited, CacheKey, DeclineReason, Fill, KeyParts, Lookup, Scheme, StaleReason, Variant, Waiter,
-};
+use evergate_cache::{Asked, Awaited, CacheKey, DeclineReason, Fill, KeyParts, Lookup, StaleReason, Variant, Waiter};
 use http::header::{COOKIE, LOCATION};
 use http::{HeaderMap, HeaderValue, Method, StatusCode};
 
@@ -264,7 +262,7 @@ async fn wait(mut waiter: Waiter<Failure>) -> Result<(), Unrendered> {
     }
 }
 
-/// A request that nobody sends. Sites are known by plain HTTP, as the listeners speak it.
+/// A request that nobody sends. It is one for HTTPS where a listener speaks it ([`Snapshot::scheme`]).
 pub(crate) fn nobodys_request(target: &str, site: Option<&str>, snapshot: &Snapshot) -> Request {
     Request {
         method: Method::GET,
@@ -274,7 +272,7 @@ pub(crate) fn nobodys_request(target: &str, site: Option<&str>, snapshot: &Snaps
         body: BodyPresence::None,
         keep_alive: false,
         peer: None,
-        scheme: Scheme::Http,
+        scheme: snapshot.scheme,
         protocol: Protocol::Http11,
     }
 }

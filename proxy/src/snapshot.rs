@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use evergate_cache::{
-    CacheControl, Coding, Heed, Heuristic, OriginRules, Policy, Spelling, Unkept, Variance, Window, Windows,
+    CacheControl, Coding, Heed, Heuristic, OriginRules, Policy, Scheme, Spelling, Unkept, Variance, Window, Windows,
 };
 use http::header::COOKIE;
 use http::{HeaderName, HeaderValue};
@@ -28,6 +28,9 @@ use crate::upstream::{Preference, Upstream};
 pub struct Snapshot {
     /// Names that are served; empty when the gateway serves one site.
     pub hosts: Vec<String>,
+    /// The scheme of the sites, where no visitor's connection says it: encrypted where a listener offers that, because the others
+    /// are then for redirects and for the machine's own.
+    pub scheme: Scheme,
     /// What becomes of a trailing slash.
     pub trailing_slash: TrailingSlash,
     /// What becomes of a path that no route matches.
@@ -192,6 +195,7 @@ impl Snapshot {
         }
         Snapshot {
             hosts: config.hosts.clone(),
+            scheme: scheme(config),
             trailing_slash: config.trailing_slash,
             unmatched: config.unmatched,
             default_upstream: Arc::clone(&upstreams[config.default_upstream.0]),
@@ -400,6 +404,12 @@ impl RouteKind {
         let variance = Variance::new(vary.to_vec(), Spelling::AsSent);
         RouteKind::Window(Policy::Window(windows, variance), Told::new(route, &windows))
     }
+}
+
+/// The scheme of the sites.
+fn scheme(config: &Config) -> Scheme {
+    let encrypted = config.listen.iter().any(|listen| listen.scheme() == Scheme::Https);
+    if encrypted { Scheme::Https } else { Scheme::Http }
 }
 
 fn origin_rules(route: &config::Route) -> OriginRules {

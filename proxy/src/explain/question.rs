@@ -4,6 +4,7 @@ use evergate_cache::Scheme;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Uri};
 
 use crate::request::{BodyPresence, Protocol, Request};
+use crate::snapshot::Snapshot;
 
 /// A request that nobody sends.
 #[derive(Clone, Debug)]
@@ -65,10 +66,15 @@ impl Question {
         asked.map(|url| Question { url, method, headers }).ok_or(QuestionError::NoUrl)
     }
 
-    /// The request that it is about. Without a host it is for `site`, where there is one.
-    pub(super) fn request(self, site: Option<&str>) -> Request {
+    /// The request that it is about. Without a scheme and a host it is for the first site of `snapshot`.
+    pub(super) fn request(self, snapshot: &Snapshot) -> Request {
         let Question { url, method, headers } = self;
-        let scheme = if url.scheme_str() == Some("https") { Scheme::Https } else { Scheme::Http };
+        let scheme = match url.scheme_str() {
+            Some("https") => Scheme::Https,
+            Some(_) => Scheme::Http,
+            None => snapshot.scheme,
+        };
+        let site = snapshot.hosts.first().map(String::as_str);
         let said = headers.get(http::header::HOST).and_then(|host| host.to_str().ok());
         let named = url.authority().map(|name| name.as_str());
         Request {
