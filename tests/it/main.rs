@@ -78,6 +78,8 @@ mod streaming;
 #[cfg(test)]
 mod tags;
 #[cfg(test)]
+mod tls;
+#[cfg(test)]
 mod upstreams;
 #[cfg(test)]
 mod vary;

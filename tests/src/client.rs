@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use tokio::net::TcpStream;
+use tokio_rustls::client::TlsStream;
 
 use crate::clock;
 use crate::poll::{BOUND, within};
@@ -41,9 +42,23 @@ impl Client {
         let connecting = TcpStream::connect(address);
         let connected = within("a connection", BOUND, connecting).await;
         match connected {
-            Ok(stream) => Client { wire: Wire::new(stream), address, patience: BOUND, body: None, finished: None },
+            Ok(stream) => Client::on(Wire::new(stream), address),
             Err(error) => panic!("cannot connect to {address}: {error}"),
         }
+    }
+
+    /// A client on a connection over TLS; see [`crate::Site::connect`].
+    ///
+    /// # Panics
+    /// When the socket beneath is gone.
+    #[must_use]
+    pub fn over_tls(stream: TlsStream<TcpStream>) -> Client {
+        let address = stream.get_ref().0.peer_addr().expect("a connection that is open");
+        Client::on(Wire::over(stream), address)
+    }
+
+    fn on(wire: Wire, address: SocketAddr) -> Client {
+        Client { wire, address, patience: BOUND, body: None, finished: None }
     }
 
     /// The same client with another bound for each of its reads and writes.

@@ -17,7 +17,7 @@ use crate::program::{Output, Program};
 /// A running gateway. Dropping it kills it.
 ///
 /// Configurations ask for port 0; the gateway prints the ports it got, a line for each listener in their order
-/// (`listening on http://127.0.0.1:PORT`), one for the admin listener (`admin on http://127.0.0.1:PORT`), and then `ready`.
+/// (`listening on http://127.0.0.1:PORT`, `https` with TLS), one for the admin listener (`admin on http://127.0.0.1:PORT`), and then `ready`.
 #[derive(Debug)]
 pub struct Gateway {
     program: Program,
@@ -252,7 +252,9 @@ pub fn external_address() -> Option<SocketAddr> {
 fn announced(lines: &[String]) -> Announced {
     let mut announced = Announced::default();
     for line in lines {
-        if let Some(address) = address_in(line, "listening on http://") {
+        if let Some(address) =
+            ["http", "https"].iter().find_map(|scheme| address_in(line, &format!("listening on {scheme}://")))
+        {
             announced.listeners.push(address);
         } else if let Some(address) = address_in(line, "admin on http://") {
             announced.admin = Some(address);

@@ -1,4 +1,4 @@
-//! A client that speaks HTTP/2 over cleartext, with prior knowledge.
+//! A client that speaks HTTP/2: over cleartext with prior knowledge, or over TLS.
 
 use std::net::SocketAddr;
 
@@ -7,15 +7,18 @@ use h2::client::{ResponseFuture, SendRequest};
 use h2::{RecvStream, SendStream};
 use http::{HeaderMap, Request};
 use tokio::net::TcpStream;
+use tokio_rustls::client::TlsStream;
 
 use crate::poll::{BOUND, within};
 use crate::response::Response;
+use crate::wire::Duplex;
 
 /// A connection that carries any number of HTTP/2 streams at once. Dropping the last clone closes it.
 #[derive(Clone, Debug)]
 pub struct Http2Client {
     sender: SendRequest<Bytes>,
     address: SocketAddr,
+    scheme: &'static str,
 }
 
 impl Http2Client {
@@ -28,11 +31,24 @@ impl Http2Client {
         let stream = stream.unwrap_or_else(|error| panic!("cannot connect to {address}: {error}"));
         // Otherwise each window waits for a delayed acknowledgement.
         stream.set_nodelay(true).unwrap_or_else(|error| panic!("the connection to {address} is gone: {error}"));
+        Http2Client::on(stream, address, "http").await
+    }
+
+    /// A client on a connection over TLS; see [`crate::Site::connect`].
+    ///
+    /// # Panics
+    /// When the socket beneath is gone, or the gateway does not speak HTTP/2 there.
+    pub async fn over_tls(stream: TlsStream<TcpStream>) -> Http2Client {
+        let address = stream.get_ref().0.peer_addr().expect("a connection that is open");
+        Http2Client::on(stream, address, "https").await
+    }
+
+    async fn on(stream: impl Duplex + 'static, address: SocketAddr, scheme: &'static str) -> Http2Client {
         let handshake = within("HTTP/2", BOUND, h2::client::handshake(stream)).await;
         let (sender, connection) = handshake.unwrap_or_else(|error| panic!("{address} does not speak HTTP/2: {error}"));
         // What goes wrong with the connection goes wrong with its streams, where it is noticed.
         tokio::spawn(async move { drop(connection.await) });
-        Http2Client { sender, address }
+        Http2Client { sender, address, scheme }
     }
 
     /// Sends a GET on a stream of its own and reads its answer.
@@ -57,7 +73,7 @@ impl Http2Client {
         let address = self.address.to_string();
         let host = headers.iter().find(|(name, _)| *name == "host");
         let authority = host.map_or(address.as_str(), |(_, value)| value);
-        let uri = format!("http://{authority}{target}");
+        let uri = format!("{}://{authority}{target}", self.scheme);
         let mut request = Request::builder().method(method).uri(uri);
         for (name, value) in headers.iter().filter(|(name, _)| *name != "host") {
             request = request.header(*name, *value);

@@ -20,6 +20,7 @@
 //! # }
 //! ```
 //!
+//! [`Site`] has a certificate and clients that trust it, for what is asked over TLS.
 //! [`Browser`] is a real one, for what only a browser decides.
 //!
 //! Two variables of the environment choose what is tested: `EVERGATE_BIN` names the binary that [`Gateway`] starts
@@ -46,6 +47,7 @@ pub mod poll;
 pub mod program;
 pub mod reply;
 pub mod response;
+pub mod site;
 pub mod tools;
 mod wire;
 
@@ -61,3 +63,4 @@ pub use poll::{BOUND, until, within};
 pub use program::{Output, complaint, evergate, printed};
 pub use reply::Reply;
 pub use response::Response;
+pub use site::Site;

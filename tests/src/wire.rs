@@ -5,7 +5,7 @@
 use std::io;
 
 use bytes::{Bytes, BytesMut};
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::TcpStream;
 
 /// Fields in the order and with the letters in which they came.
@@ -25,10 +25,15 @@ pub(crate) enum Fault {
     Malformed(String),
 }
 
+/// What bytes come and go by: a socket, or TLS over one.
+pub(crate) trait Duplex: AsyncRead + AsyncWrite + std::fmt::Debug + Send + Sync + Unpin {}
+
+impl<Stream: AsyncRead + AsyncWrite + std::fmt::Debug + Send + Sync + Unpin> Duplex for Stream {}
+
 /// A connection with the bytes that were read from it and not used yet.
 #[derive(Debug)]
 pub(crate) struct Wire {
-    stream: TcpStream,
+    stream: Box<dyn Duplex>,
     buffer: BytesMut,
 }
 
@@ -36,12 +41,18 @@ impl Wire {
     pub(crate) fn new(stream: TcpStream) -> Wire {
         // Pieces that a test writes apart must leave apart; where the option fails, they only leave later.
         let _ = stream.set_nodelay(true);
-        Wire { stream, buffer: BytesMut::new() }
+        Wire::over(stream)
+    }
+
+    /// The end of a connection that is there already.
+    pub(crate) fn over(stream: impl Duplex + 'static) -> Wire {
+        Wire { stream: Box::new(stream), buffer: BytesMut::new() }
     }
 
     /// Writes all of `bytes`.
     pub(crate) async fn write(&mut self, bytes: &[u8]) -> io::Result<()> {
-        self.stream.write_all(bytes).await
+        self.stream.write_all(bytes).await?;
+        self.stream.flush().await
     }
 
     /// Tells the peer that nothing more will be written.

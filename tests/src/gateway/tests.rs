@@ -10,7 +10,7 @@ fn announcements() {
     let cases = [
         ("", Announced::default()),
         (
-            "hello\nlistening on http://127.0.0.1:4001\nlistening on http://[::1]:4002\nadmin on http://127.0.0.1:9",
+            "hello\nlistening on http://127.0.0.1:4001\nlistening on https://[::1]:4002\nadmin on http://127.0.0.1:9",
             Announced { listeners: vec![first, second], admin: Some(admin), ready: false },
         ),
         ("listening on http://127.0.0.1:4001\nready", Announced { listeners: vec![first], admin: None, ready: true }),
