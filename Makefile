@@ -190,14 +190,14 @@ setup-fuzz: setup-cxx
 
 # Debian's packages of nginx and Varnish would start them as services, so only the programs are taken out; the libraries they want
 # have no service. Varnish compiles its configuration with a C compiler.
-BENCH_PROGRAMS = command -v nginx && command -v varnishd && command -v wrk && command -v h2load && command -v taskset
+BENCH_PROGRAMS = command -v nginx && command -v varnishd && command -v wrk && command -v h2load && command -v taskset && command -v openssl
 
 setup-bench: setup-node ## install what `make bench` needs: nginx, Varnish, wrk, h2load
 	@{ $(BENCH_PROGRAMS); } >/dev/null 2>&1 || { \
 	  $(SHELL_FUNCTIONS) \
 	  libraries="gcc libc6-dev libjemalloc2 libpcre2-8-0 libssl3 zlib1g"; \
-	  install_packages "wrk nghttp2-client util-linux $$libraries" "wrk nghttp2 util-linux nginx varnish gcc" \
-	    "wrk nghttp2 util-linux nginx varnish gcc musl-dev" "wrk nghttp2 nginx varnish"; \
+	  install_packages "wrk nghttp2-client util-linux openssl $$libraries" "wrk nghttp2 util-linux openssl nginx varnish gcc" \
+	    "wrk nghttp2 util-linux openssl nginx varnish gcc musl-dev" "wrk nghttp2 openssl nginx varnish"; \
 	  if command -v apt-get >/dev/null 2>&1; then \
 	    mkdir -p "$(TOOLS)/bin" "$(TOOLS)/servers" && cd "$(TOOLS)/servers" \
 	    && apt-get download -q nginx varnish \
@@ -205,7 +205,7 @@ setup-bench: setup-node ## install what `make bench` needs: nginx, Varnish, wrk,
 	    && mv usr/sbin/nginx usr/sbin/varnishd ../bin/ && cd .. && rm -r servers; \
 	  fi; \
 	  hash -r; \
-	  { $(BENCH_PROGRAMS); } >/dev/null 2>&1 || fail "nginx, Varnish, wrk, h2load (nghttp2) and taskset are needed to measure and could not be installed; install them and run make again"; \
+	  { $(BENCH_PROGRAMS); } >/dev/null 2>&1 || fail "nginx, Varnish, wrk, h2load (nghttp2), taskset and openssl are needed to measure and could not be installed; install them and run make again"; \
 	}
 
 # install_packages APT DNF APK BREW: installs the packages that the machine's package manager knows under these names.

@@ -53,14 +53,19 @@ ${http}
 `
 }
 
-const NGINX_LISTEN = (ports) => `    listen 127.0.0.1:${ports.http} backlog=4096;
-    listen 127.0.0.1:${ports.h2c} http2 backlog=4096;`
+const NGINX_LISTEN = (ports, certificate) => `    listen 127.0.0.1:${ports.http} backlog=4096;
+    listen 127.0.0.1:${ports.h2c} http2 backlog=4096;
+    listen 127.0.0.1:${ports.tls} ssl http2 backlog=4096;
+    ssl_certificate ${certificate.certificate};
+    ssl_certificate_key ${certificate.key};
+    ssl_protocols TLSv1.2 TLSv1.3;
+    ssl_session_cache shared:tls:10m;`
 
 // The kernel's floor: the least that a server of this kind does to answer at all. It answers itself and caches nothing.
-export function floor({ directory, ports, files }) {
+export function floor({ directory, ports, files, certificate }) {
   return nginx({ directory, http: `
   server {
-${NGINX_LISTEN(ports)}
+${NGINX_LISTEN(ports, certificate)}
     etag off;
     add_header Cache-Control s-maxage=3600;
     add_header ETag '"bench"';
@@ -86,7 +91,7 @@ export function handler({ directory, ports, files }) {
   }` })
 }
 
-export function nginxCache({ directory, ports, handlers }) {
+export function nginxCache({ directory, ports, handlers, certificate }) {
   return nginx({ directory, http: `
   # Opening and closing a file for each hit would cost it a tenth more.
   open_file_cache max=8192 inactive=60s;
@@ -98,7 +103,7 @@ export function nginxCache({ directory, ports, handlers }) {
   upstream fast { server 127.0.0.1:${handlers.fast}; keepalive 64; keepalive_requests 1000000000; }
   upstream slow { server 127.0.0.1:${handlers.slow}; keepalive 64; keepalive_requests 1000000000; }
   server {
-${NGINX_LISTEN(ports)}
+${NGINX_LISTEN(ports, certificate)}
     proxy_cache_valid 200 1h;
     proxy_cache_lock on;
     proxy_cache_use_stale error timeout updating http_500 http_502 http_503 http_504;
@@ -138,8 +143,10 @@ export function varnishArguments({ directory, ports, vcl }) {
     '-p', 'thread_queue_limit=20000']
 }
 
-export function evergate({ ports, handlers }) {
-  return `listen: [{ address: "127.0.0.1:${ports.http}", h2c: true }]
+export function evergate({ ports, handlers, certificate: { certificate, key } }) {
+  return `listen:
+  - { address: "127.0.0.1:${ports.http}", h2c: true }
+  - { address: "127.0.0.1:${ports.tls}", tls: { certificate: ${certificate}, key: ${key} } }
 admin: { address: "127.0.0.1:0" }
 log: { access: off, level: warn }
 threads: 1

@@ -8,10 +8,10 @@ import { percentile } from './statistics.mjs'
 
 const SCRIPT = join(import.meta.dirname, 'requests.lua')
 
-export async function wrk({ port, path = '/', words = [], headers = {}, connections, seconds }, context) {
+export async function wrk({ port, scheme = 'http', path = '/', words = [], headers = {}, connections, seconds }, context) {
   const fields = Object.entries(headers).flatMap(([name, value]) => ['-H', `${name}: ${value}`])
   const output = await run(['wrk', '-t', '1', '-c', String(connections), '-d', String(seconds), '-s', SCRIPT, ...fields,
-    `http://127.0.0.1:${port}${path}`, '--', ...words.map(String)], context)
+    `${scheme}://127.0.0.1:${port}${path}`, '--', ...words.map(String)], context)
   const result = output.match(/^RESULT (.*)$/m)
   if (!result) throw new Error(`wrk gave no result: ${output.slice(-500)}`)
   return JSON.parse(result[1])
@@ -24,11 +24,11 @@ export async function fill({ port, prefix, count, connections = 64 }, context) {
   if (output.includes('RESULT')) throw new Error(`${prefix} was not filled with ${count} keys in 600 s`)
 }
 
-export async function h2load({ port, path, connections, streams, seconds, directory }, context) {
+export async function h2load({ port, scheme = 'http', path, connections, streams, seconds, directory }, context) {
   const log = join(directory, 'h2load.log')
   rmSync(log, { force: true })
   const output = await run(['h2load', '-t', '1', '-c', String(connections), '-m', String(streams), '-D', String(seconds),
-    `--log-file=${log}`, `http://127.0.0.1:${port}${path}`], context)
+    `--log-file=${log}`, `${scheme}://127.0.0.1:${port}${path}`], context)
   const { requests, failed } = readSummary(output)
   const latencies = readLatencies(readFileSync(log, 'latin1'))
   rmSync(log)

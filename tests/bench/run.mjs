@@ -15,7 +15,7 @@ import { chart } from './chart.mjs'
 import { busyTime, cpuTime } from './measure.mjs'
 import { summarize, text } from './report.mjs'
 import { SCENARIOS } from './scenarios.mjs'
-import { SERVERS, startHandlers, startServer } from './servers.mjs'
+import { SERVERS, makeCertificate, startHandlers, startServer } from './servers.mjs'
 
 const USAGE = `usage: node run.mjs [options]
 
@@ -49,7 +49,7 @@ async function main() {
   process.on('exit', remove)
   const run = describe(options)
   if (os.loadavg()[0] > 1) say(`the machine is busy (load ${run.machine.load}), so figures will be off`)
-  const context = { ...options, directory, metered, signal: abort.signal }
+  const context = { ...options, directory, metered, signal: abort.signal, certificate: makeCertificate({ directory }) }
   let handlers
   try {
     handlers = context.handlers = await startHandlers(context)

@@ -17,17 +17,17 @@ import { BODIES, TRANSFER } from './configurations.mjs'
 import { askTogether, closeAll, connectAll, transfer } from './crowd.mjs'
 import { fill, h2load, wrk } from './load.mjs'
 import { memory } from './measure.mjs'
-import { ask } from './servers.mjs'
+import { ask, askEncrypted } from './servers.mjs'
 import { zipfSequence } from './zipf.mjs'
 
 const SMALL = BODIES.small.length
 const NO_CACHE = 'it answers itself and keeps nothing'
-const NO_PEER = 'not measured, because there is nothing to compare with yet'
+const NO_TLS = 'not supported: it leaves TLS to others'
 const TRANSFER_SECONDS = 1
 
 // A request, what must come back, and whether out of the cache. The floor has no cache and never says.
-async function expect(server, path, { status = 200, length = SMALL, hit, headers = {}, fetch = ask }) {
-  const answer = await fetch(server.ports.http, { path, headers })
+async function expect(server, path, { status = 200, length = SMALL, hit, headers = {}, fetch = (options) => ask(server.ports.http, options) }) {
+  const answer = await fetch({ path, headers })
   const wrong = []
   if (answer.status !== status) wrong.push(`status ${answer.status}, not ${status}`)
   if (answer.length !== length) wrong.push(`${answer.length} bytes, not ${length}`)
@@ -37,7 +37,8 @@ async function expect(server, path, { status = 200, length = SMALL, hit, headers
 
 // Asked for twice, the second time it is a hit.
 async function expectKept(server, path, options = {}) {
-  await ask(server.ports.http, { path })
+  const { fetch = (options) => ask(server.ports.http, options) } = options
+  await fetch({ path })
   await expect(server, path, { ...options, hit: true })
 }
 
@@ -53,6 +54,11 @@ function hits(title, path, options = {}) {
 function wrkRound(server, context, options) {
   const { connections, seconds } = context.settings
   return context.metered(server, () => wrk({ port: server.ports.http, connections, seconds, ...options }, context))
+}
+
+function h2loadRound(server, context, options) {
+  const { connections, streams, seconds } = context.settings
+  return context.metered(server, () => h2load({ connections, streams, seconds, directory: context.directory, ...options }, context))
 }
 
 const MIXED_KEYS = 1000
@@ -151,21 +157,29 @@ export const SCENARIOS = {
 
   h2c: {
     title: 'hit of 1 KiB over HTTP/2 without TLS',
-    check: async (server) => {
-      await ask(server.ports.http, { path: '/hit/1k' })
-      await expect(server, '/hit/1k', { hit: true, fetch: () => askHttp2(server.ports.h2c, '/hit/1k') })
-    },
-    measure: (server, context) => {
-      const { connections, streams, seconds } = context.settings
-      return context.metered(server, () => h2load({ port: server.ports.h2c, path: '/hit/1k', connections, streams, seconds, directory: context.directory }, context))
-    },
+    check: (server) => expectKept(server, '/hit/1k', { fetch: ({ path }) => askHttp2(server.ports.h2c, path) }),
+    measure: (server, context) => h2loadRound(server, context, { port: server.ports.h2c, path: '/hit/1k' }),
   },
 
   tls: {
-    title: 'HTTPS, HTTP/1.1 and HTTP/2',
-    cannot: {
-      floor: NO_PEER, nginx: NO_PEER, varnish: 'not supported: it leaves TLS to others', evergate: 'not supported: it does not speak TLS yet',
-    },
+    title: 'hit of 1 KiB over TLS',
+    cannot: { varnish: NO_TLS },
+    check: (server) => expectKept(server, '/hit/1k', { fetch: (options) => askEncrypted(server.ports.tls, options) }),
+    measure: (server, context) => wrkRound(server, context, { port: server.ports.tls, scheme: 'https', path: '/hit/1k' }),
+  },
+
+  'tls-64k': {
+    title: 'hit of 64 KiB over TLS',
+    cannot: { varnish: NO_TLS },
+    check: (server) => expectKept(server, '/hit/64k', { length: BODIES.large.length, fetch: (options) => askEncrypted(server.ports.tls, options) }),
+    measure: (server, context) => wrkRound(server, context, { port: server.ports.tls, scheme: 'https', path: '/hit/64k' }),
+  },
+
+  'tls-h2': {
+    title: 'hit of 1 KiB over HTTP/2 with TLS',
+    cannot: { varnish: NO_TLS },
+    check: (server) => expectKept(server, '/hit/1k', { fetch: ({ path }) => askHttp2(server.ports.tls, path, 'https') }),
+    measure: (server, context) => h2loadRound(server, context, { port: server.ports.tls, scheme: 'https', path: '/hit/1k' }),
   },
 }
 
@@ -262,9 +276,9 @@ async function idle(server, context) {
   }
 }
 
-function askHttp2(port, path) {
+function askHttp2(port, path, scheme = 'http') {
   return new Promise((resolve, reject) => {
-    const session = http2.connect(`http://127.0.0.1:${port}`)
+    const session = http2.connect(`${scheme}://127.0.0.1:${port}`, { rejectUnauthorized: false })
     session.once('error', reject)
     const request = session.request({ ':path': path })
     let headers

@@ -3,6 +3,7 @@ import { execFileSync } from 'node:child_process'
 import { createHash } from 'node:crypto'
 import { mkdirSync, readFileSync, truncateSync, writeFileSync } from 'node:fs'
 import http from 'node:http'
+import https from 'node:https'
 import { join } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
 
@@ -74,6 +75,14 @@ function sha256(file) {
   return createHash('sha256').update(readFileSync(file)).digest('hex')
 }
 
+// One for all servers. Of the kind that certificate authorities give out today.
+export function makeCertificate({ directory }) {
+  const [certificate, key] = ['cert.pem', 'key.pem'].map((name) => join(directory, name))
+  execFileSync('openssl', ['req', '-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes', '-days', '2',
+    '-subj', '/CN=localhost', '-keyout', key, '-out', certificate], { stdio: 'pipe' })
+  return { certificate, key }
+}
+
 // Both handlers, for the whole run. `instruct` tells the slow one what to do, and gives back what it was asked for.
 export async function startHandlers({ directory, core }) {
   const files = join(directory, 'files')
@@ -101,11 +110,11 @@ export async function startHandlers({ directory, core }) {
 }
 
 // A fresh server with an empty cache.
-export async function startServer(name, { directory, core, handlers, evergate }) {
+export async function startServer(name, { directory, core, handlers, certificate, evergate }) {
   const kind = SERVERS[name]
   const main = await freePort()
-  const ports = { http: main, h2c: kind.sharesPort ? main : await freePort() }
-  const place = { directory: join(directory, name), ports, handlers: handlers.ports, files: handlers.files, evergate }
+  const ports = { http: main, h2c: kind.sharesPort ? main : await freePort(), tls: await freePort() }
+  const place = { directory: join(directory, name), ports, handlers: handlers.ports, files: handlers.files, certificate, evergate }
   mkdirSync(place.directory, { recursive: true })
   const program = start(name, kind.command(place), { core, cwd: place.directory })
   try {
@@ -128,10 +137,11 @@ async function answers(port, path, ended) {
   }
 }
 
-// One request on a connection of its own.
-export function ask(port, { path, method = 'GET', headers = {}, body }) {
+// One request on a connection of its own. Over TLS it does not matter whose certificate that is.
+export function ask(port, { path, method = 'GET', headers = {}, body, over = http }) {
   return new Promise((resolve, reject) => {
-    const request = http.request({ host: '127.0.0.1', port, path, method, headers, agent: false, timeout: 30_000 }, (response) => {
+    const options = { host: '127.0.0.1', port, path, method, headers, agent: false, timeout: 30_000, rejectUnauthorized: false }
+    const request = over.request(options, (response) => {
       const pieces = []
       let length = 0
       response.on('data', (piece) => {
@@ -147,4 +157,9 @@ export function ask(port, { path, method = 'GET', headers = {}, body }) {
     request.on('error', reject)
     request.end(body)
   })
+}
+
+// The same over TLS.
+export function askEncrypted(port, options) {
+  return ask(port, { ...options, over: https })
 }
