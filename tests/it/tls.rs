@@ -99,8 +99,7 @@ async fn large_bodies_are_whole() {
     let body = large();
     origin.on("/*", move |seen| Reply::ok(if seen.body.is_empty() { &body } else { &seen.body }));
     let body = large();
-    let http1 = visitor(&site, &gateway).await;
-    let mut http1 = http1;
+    let mut http1 = visitor(&site, &gateway).await;
     let http2 = Http2Client::over_tls(site.connect(gateway.address(), "h2").await).await;
     for x_cache in ["MISS", "HIT"] {
         let answers = [http1.get("/kept/1").await, http2.get("/kept/2").await];

@@ -536,3 +536,6 @@ impl Peek for Transport {
         Ok(true)
     }
 }
+
+#[cfg(test)]
+mod tests;
