@@ -149,7 +149,7 @@ fn body(length: usize) -> Bytes {
 #[expect(clippy::cast_precision_loss, reason = "it is for people")]
 fn entries() {
     let visitor = Visitor::new(&[], HeaderMap::new());
-    let cache: Tested = Cache::new(16 << 30, MAX_BODY);
+    let cache: Tested = Cache::new(4 << 30, MAX_BODY);
     drop(body(1024));
     let before = resident();
     let mut stored = 0;
