@@ -16,11 +16,13 @@ fn a_piece_takes_the_next_of_four_sizes_between_powers_of_two() {
         (161, 192),
         (256, 256),
         (257, 320),
-        (1024, 1024),
-        (1025, 1280),
-        (1281, 1536),
-        (16_383, 16_384),
-        // With what is lost between large ones.
+        (1023, 1024),
+        // With what is lost between them.
+        (1024, 1088),
+        (1025, 1360),
+        (1281, 1632),
+        (16_383, 17_408),
+        // More between large ones.
         (16_384, 18_432),
         (16_385, 23_040),
         (65_535, 73_728),
