@@ -190,7 +190,7 @@ setup-fuzz: setup-cxx
 
 # Debian's packages of nginx and Varnish would start them as services, so only the programs are taken out; the libraries they want
 # have no service. Varnish compiles its configuration with a C compiler.
-BENCH_PROGRAMS = command -v nginx && command -v varnishd && command -v wrk && command -v h2load && command -v taskset && command -v openssl
+BENCH_PROGRAMS = command -v nginx && command -v varnishd && command -v wrk && command -v h2load && command -v taskset && command -v chrt && command -v openssl
 
 setup-bench: setup-node ## install what `make bench` needs: nginx, Varnish, wrk, h2load
 	@{ $(BENCH_PROGRAMS); } >/dev/null 2>&1 || { \
@@ -205,7 +205,7 @@ setup-bench: setup-node ## install what `make bench` needs: nginx, Varnish, wrk,
 	    && mv usr/sbin/nginx usr/sbin/varnishd ../bin/ && cd .. && rm -r servers; \
 	  fi; \
 	  hash -r; \
-	  { $(BENCH_PROGRAMS); } >/dev/null 2>&1 || fail "nginx, Varnish, wrk, h2load (nghttp2), taskset and openssl are needed to measure and could not be installed; install them and run make again"; \
+	  { $(BENCH_PROGRAMS); } >/dev/null 2>&1 || fail "nginx, Varnish, wrk, h2load (nghttp2), taskset, chrt and openssl are needed to measure and could not be installed; install them and run make again"; \
 	}
 
 # install_packages APT DNF APK BREW: installs the packages that the machine's package manager knows under these names.

@@ -20,8 +20,9 @@ function killGroup(pid) {
 }
 
 // `ended` rejects when the program ends unasked; `stop` ends it with all its children.
-export function start(name, command, { core, nice = 0, cwd, env = {} }) {
-  const argv = ['taskset', '-c', String(core), 'nice', '-n', String(nice), ...command]
+// A `polite` program has the core only while nobody else wants it.
+export function start(name, command, { core, polite = false, cwd, env = {} }) {
+  const argv = ['taskset', '-c', String(core), ...(polite ? ['chrt', '--idle', '0'] : []), ...command]
   const child = spawn(argv[0], argv.slice(1), {
     cwd, detached: true, env: { ...process.env, ...env }, stdio: ['ignore', 'pipe', 'pipe'],
   })

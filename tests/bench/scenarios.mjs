@@ -118,7 +118,6 @@ export const SCENARIOS = {
   storm: {
     title: '10,000 keys go stale together, the handler takes 500 ms; latency of answers before and during',
     cannot: { floor: NO_CACHE },
-    rounds: 2,
     warm: false,
     check: async (server) => expectKept(server, '/storm/check'),
     measure: storm,
@@ -196,7 +195,7 @@ function zipfFile(context) {
 
 // Visitors at a steady pace, far below what any of the servers can do: what they wait for is then the storm and not the queue
 // before a busy processor.
-const STORM = { keys: 10_000, connections: 32, pause: 5, calm: 3, during: 4, fill: 5, delay: 500 }
+const STORM = { keys: 10_000, connections: 32, pause: 5, calm: 4, during: 4, fill: 5, delay: 500 }
 
 async function storm(server, context, label) {
   const prefix = `/storm/${label}-`

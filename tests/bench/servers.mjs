@@ -96,7 +96,7 @@ export async function startHandlers({ directory, core }) {
   const fast = start('the handler', nginxCommand(place, configurations.handler(place)), { core })
   // Polite, so that the wait of a visitor for the processor is not taken for the server's.
   const script = join(import.meta.dirname, 'handler.mjs')
-  const slow = start('the slow handler', [process.execPath, script, String(ports.slow), configurations.BODIES.small], { core, nice: 19 })
+  const slow = start('the slow handler', [process.execPath, script, String(ports.slow), configurations.BODIES.small], { core, polite: true })
   const handlers = {
     ports,
     files,
