@@ -117,6 +117,7 @@ export const SCENARIOS = {
 
   storm: {
     title: '10,000 keys go stale together, the handler takes 500 ms; latency of answers before and during',
+    rounds: 2,
     cannot: { floor: NO_CACHE },
     warm: false,
     check: async (server) => expectKept(server, '/storm/check'),
@@ -156,6 +157,7 @@ export const SCENARIOS = {
 
   h2c: {
     title: 'hit of 1 KiB over HTTP/2 without TLS',
+    rounds: 2,
     check: (server) => expectKept(server, '/hit/1k', { fetch: ({ path }) => askHttp2(server.ports.h2c, path) }),
     measure: (server, context) => h2loadRound(server, context, { port: server.ports.h2c, path: '/hit/1k' }),
   },
@@ -169,6 +171,7 @@ export const SCENARIOS = {
 
   'tls-64k': {
     title: 'hit of 64 KiB over TLS',
+    rounds: 2,
     cannot: { varnish: NO_TLS },
     check: (server) => expectKept(server, '/hit/64k', { length: BODIES.large.length, fetch: (options) => askEncrypted(server.ports.tls, options) }),
     measure: (server, context) => wrkRound(server, context, { port: server.ports.tls, scheme: 'https', path: '/hit/64k' }),
