@@ -7,27 +7,8 @@ use evergate_tests::{Client, Gate, Gateway, Origin, Reply, get, until};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
-/// Rules of every kind before routes of every kind.
-const CONFIG: &str = "
-  - { path: \"/fresh/[slug]\", revalidate: 1h, query: [q], cookies: [theme], vary: [accept-language] }
-  - { path: /plain, revalidate: 1h }
-  - { path: /large, revalidate: 1h }
-  - { path: /crossed, revalidate: 1h, cors: { allow_origins: [\"https://b.test\"] } }
-  - { path: /told, revalidate: 1h, cache_control: \"public, max-age=5\" }
-  - { path: \"/origin/[slug]\", revalidate: origin }
-  - { path: /read-only, revalidate: 1h, methods: [GET] }
-  - { path: /stale, revalidate: 1s, expire: 1d }
-  - { path: /dynamic }
-unmatched: 404
-trailing_slash: redirect
-proxy:
-  - { matcher: /old, redirect: { to: /plain, status: 308 } }
-  - { matcher: /short, rewrite: { to: /plain } }
-  - { matcher: /gone, respond: { status: 410, body: gone } }
-  - matcher: { source: /fresh/ruled, has: [{ type: header, key: x-rule }] }
-    response_headers: { set: { x-ruled: \"yes\" }, remove: [etag] }
-  - { matcher: /plain, cors: { allow_origins: [\"https://a.test\"], allow_methods: [GET] } }
-";
+/// Routes and rules of every kind.
+const CONFIG: &str = include_str!("../golden/both_ways.yaml");
 
 const PATHS: &[&str] = &[
     "/plain",
@@ -41,6 +22,8 @@ const PATHS: &[&str] = &[
     "/fresh/a?q=2&x=1",
     "/fresh/ruled",
     "/large",
+    "/page",
+    "/asked",
     "/crossed",
     "/told",
     "/origin/kept",
@@ -168,7 +151,7 @@ async fn warmed(fast: bool) -> (Origin, Gateway) {
             .header("etag", "\"v1\"")
             .header("date", "Thu, 01 Jan 2026 00:00:00 GMT")
     };
-    for path in ["/plain", "/fresh/*", "/crossed", "/told", "/read-only", "/dynamic"] {
+    for path in ["/plain", "/fresh/*", "/page", "/asked", "/crossed", "/told", "/read-only", "/dynamic"] {
         origin.on(path, move |_| page("a page"));
     }
     origin.on_counted("/stale", move |_, run| if run == 1 { page("an old page") } else { Reply::ok("").status(500) });

@@ -11,29 +11,8 @@ use evergate_fuzz::{blocks, lines};
 use evergate_hits::{End, Site, Visitor};
 use libfuzzer_sys::fuzz_target;
 
-/// Rules of every kind before routes of every kind.
-const CONFIG: &str = "
-routes:
-  - { path: \"/fresh/[slug]\", revalidate: 1h, query: [q, r], cookies: [theme, id], vary: [accept-language] }
-  - { path: /plain, revalidate: 1h }
-  - { path: /large, revalidate: 1h }
-  - { path: /page, revalidate: 1h, kind: page }
-  - { path: /crossed, revalidate: 1h, cors: { allow_origins: [\"https://b.test\"] } }
-  - { path: /told, revalidate: 1h, cache_control: \"public, max-age=5\" }
-  - { path: /asked, revalidate: 1h, honor_request_directives: true }
-  - { path: \"/origin/[slug]\", revalidate: origin }
-  - { path: /read-only, revalidate: 1h, methods: [GET] }
-  - { path: /dynamic }
-unmatched: 404
-trailing_slash: redirect
-proxy:
-  - { matcher: /old, redirect: { to: /plain, status: 308 } }
-  - { matcher: /short, rewrite: { to: /plain } }
-  - { matcher: /gone, respond: { status: 410, body: gone } }
-  - matcher: { source: /fresh/ruled, has: [{ type: header, key: x-rule }] }
-    response_headers: { set: { x-ruled: \"yes\" }, remove: [etag] }
-  - { matcher: /plain, cors: { allow_origins: [\"https://a.test\"], allow_methods: [GET] } }
-";
+/// Routes and rules of every kind.
+const CONFIG: &str = concat!("routes:\n", include_str!("../../golden/both_ways.yaml"));
 
 /// What is stored: the request line and the fields that select it.
 const STORED: &[&str] = &[
