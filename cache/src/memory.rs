@@ -20,7 +20,7 @@ pub(crate) fn allocated(bytes: usize) -> usize {
     size + lost
 }
 
-/// The same for what several share: two counts stand before it.
+/// The same for what several share: two counts stand before it, or a count and a length.
 pub(crate) fn shared(bytes: usize) -> usize {
     allocated(bytes + 2 * size_of::<usize>())
 }

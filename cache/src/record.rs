@@ -18,7 +18,7 @@ const SHARERS: u32 = 16;
 #[derive(Debug)]
 pub(crate) struct Record {
     registry: Arc<Registry>,
-    labels: Box<[Arc<Label>]>,
+    labels: Box<[Label]>,
     began: Mark,
     /// The latest invalidation of which it is known that none up to it concerns this.
     pub(crate) checked: AtomicU64,
@@ -41,7 +41,7 @@ impl Record {
         names: impl IntoIterator<Item = &'n [u8]>,
         began: Mark,
     ) -> Arc<Record> {
-        let labels: Box<[Arc<Label>]> = names.into_iter().map(|name| registry.take(name)).collect();
+        let labels: Box<[Label]> = names.into_iter().map(|name| registry.take(name)).collect();
         let charge = shares(&labels);
         Arc::new(Record {
             registry: Arc::clone(registry),
@@ -61,7 +61,7 @@ impl Record {
         self.began
     }
 
-    pub(crate) fn labels(&self) -> &[Arc<Label>] {
+    pub(crate) fn labels(&self) -> &[Label] {
         &self.labels
     }
 
@@ -155,10 +155,10 @@ impl Record {
 }
 
 /// What somebody who carries these labels is charged for them: for each its part, as many as carry it.
-fn shares(labels: &[Arc<Label>]) -> u32 {
-    let share = |label: &Arc<Label>| {
+fn shares(labels: &[Label]) -> u32 {
+    let share = |label: &Label| {
         let size = u32::try_from(label.size()).unwrap_or(u32::MAX);
-        size / label.holders.load(Ordering::Relaxed).clamp(1, SHARERS)
+        size / label.holders().clamp(1, SHARERS)
     };
     labels.iter().map(share).fold(0, u32::saturating_add)
 }

@@ -31,7 +31,7 @@ pub(crate) struct Registry {
 
 /// A label that is found by its name.
 #[derive(Debug, PartialEq, Eq, Hash)]
-struct Shared(Arc<Label>);
+struct Shared(Label);
 
 impl Borrow<[u8]> for Shared {
     fn borrow(&self) -> &[u8] {
@@ -43,11 +43,11 @@ impl Borrow<[u8]> for Shared {
 #[derive(Debug)]
 pub(crate) struct Held {
     registry: Arc<Registry>,
-    label: Arc<Label>,
+    label: Label,
 }
 
 impl Held {
-    pub(crate) fn label(&self) -> &Arc<Label> {
+    pub(crate) fn label(&self) -> &Label {
         &self.label
     }
 }
@@ -82,26 +82,26 @@ impl Registry {
     }
 
     /// The same for holders who let go of it by [`Registry::release`].
-    pub(crate) fn take(&self, name: &[u8]) -> Arc<Label> {
+    pub(crate) fn take(&self, name: &[u8]) -> Label {
         // What is guarded is whole after every change, so a panic elsewhere is no reason to stop.
         let mut shard = self.shard(name).lock().unwrap_or_else(PoisonError::into_inner);
         let label = match shard.get(name) {
-            Some(Shared(label)) => Arc::clone(label),
+            Some(Shared(label)) => label.clone(),
             None => {
-                let label = Arc::new(Label::new(name));
-                shard.insert(Shared(Arc::clone(&label)));
+                let label = Label::new(name);
+                shard.insert(Shared(label.clone()));
                 self.labels.fetch_add(1, Ordering::Relaxed);
                 self.bytes.fetch_add(label.size() as u64, Ordering::Relaxed);
                 label
             }
         };
-        label.holders.fetch_add(1, Ordering::Relaxed);
+        label.hold();
         label
     }
 
     pub(crate) fn release(&self, label: &Label) {
         let mut shard = self.shard(label.name()).lock().unwrap_or_else(PoisonError::into_inner);
-        if label.holders.fetch_sub(1, Ordering::Relaxed) == 1 {
+        if label.let_go() {
             shard.remove(label.name());
             self.labels.fetch_sub(1, Ordering::Relaxed);
             self.bytes.fetch_sub(label.size() as u64, Ordering::Relaxed);

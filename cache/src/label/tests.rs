@@ -4,8 +4,7 @@ use std::time::{Duration, SystemTime};
 
 use proptest::prelude::*;
 
-use super::{Kind, Label, bare, name};
-use crate::memory::allocated;
+use super::{Kind, Label, MARKED, PLACE, bare, name};
 use crate::standing::{Mark, Validity};
 use crate::{Forgetting, Moment};
 
@@ -35,7 +34,17 @@ fn a_label_tells_what_it_is() {
     for broken in [&b""[..], b"p", b"p\x05\0\0\0abc", b"p\xff\xff\xff\xffabc"] {
         assert_eq!(Label::new(broken).split(Kind::Path), None, "{broken:?}");
     }
-    assert_eq!(Label::new(&[b'x'; 1000]).size(), Label::new(b"").size() + allocated(1000));
+}
+
+/// There may be one for each page, so what it takes beside its name is not to grow unseen.
+#[test]
+fn a_label_takes_32_bytes_beside_its_name_until_it_is_named() {
+    for (length, size) in [(0, 32), (16, 48), (32, 64), (33, 80), (96, 128)] {
+        let label = Label::new(&vec![b'x'; length]);
+        assert_eq!(label.size(), PLACE + size, "{length}");
+        let grown = [1, 2].map(|mark| label.forget(Forgetting::Stale, Mark(mark), at(1)));
+        assert_eq!((grown, label.size()), ([MARKED, 0], PLACE + size + MARKED));
+    }
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! Every label once, as long as anybody holds it.
 
-use std::sync::{Arc, Barrier, PoisonError};
+use std::sync::{Barrier, PoisonError};
 use std::time::{Duration, SystemTime};
 
 use super::{LEAST, Registry, SHARDS};
@@ -50,8 +50,8 @@ fn room(registry: &Registry) -> usize {
 fn who_asks_for_a_name_gets_the_label_that_others_hold() {
     let registry = Registry::new();
     let (one, two, other) = (registry.hold(b"a"), registry.hold(b"a"), registry.hold(b"b"));
-    assert!(Arc::ptr_eq(one.label(), two.label()));
-    assert!(!Arc::ptr_eq(one.label(), other.label()));
+    assert!(one.label().is(two.label()));
+    assert!(!one.label().is(other.label()));
     assert_eq!(names(&registry), [b"a", b"b"]);
     let bytes = one.label().size() + other.label().size();
     assert_eq!(registry.figures(), (2, bytes as u64));
@@ -74,7 +74,7 @@ fn a_label_goes_with_its_last_holder() {
 fn promise_6_a_million_labels_leave_nothing_behind() {
     const MANY: u32 = 1_000_000;
     let registry = Registry::new();
-    let held: Vec<Arc<Label>> = (0..MANY).map(|number| registry.take(&number.to_le_bytes())).collect();
+    let held: Vec<Label> = (0..MANY).map(|number| registry.take(&number.to_le_bytes())).collect();
     let (labels, bytes) = registry.figures();
     assert_eq!((labels, bytes), (u64::from(MANY), u64::from(MANY) * held[0].size() as u64));
     assert!(room(&registry) >= MANY as usize);
@@ -87,7 +87,7 @@ fn promise_6_a_million_labels_leave_nothing_behind() {
         }
     }
     assert_eq!(registry.figures(), (0, 0));
-    assert!(held.iter().all(|label| Arc::strong_count(label) == 1), "somebody still has it");
+    assert!(held.iter().all(|label| label.copies() == 1), "somebody still has it");
 }
 
 /// Two threads take and let go of the same few names: what one holds is never taken away by the other.
@@ -106,7 +106,7 @@ fn a_label_stays_while_others_let_go_of_it() {
                     let mine = registry.hold(&name);
                     registry.mark(mine.label(), Forgetting::Delete, Mark(1 + round * 4 + thread), NOW);
                     let same = registry.hold(&name);
-                    assert!(Arc::ptr_eq(mine.label(), same.label()), "one name, two labels");
+                    assert!(mine.label().is(same.label()), "one name, two labels");
                     assert_eq!(same.label().validity(Mark(round * 4 + thread), NOW), Validity::Gone);
                 }
             });
