@@ -11,7 +11,7 @@ use sha2::{Digest, Sha256};
 use crate::flight::{Audience, Begun, Flight, Progress, Role, Streaming, Waiter, Watch};
 use crate::key::address;
 use crate::page::{Content, HIT_FOR_MISS_LIFE, Page, Slot};
-use crate::record::Record;
+use crate::record::SharedRecord;
 use crate::shared::Shared;
 use crate::standing::Validity;
 use crate::stored::{Arrival, Dating, Kept, Making, StoredResponse};
@@ -97,7 +97,7 @@ impl<F: Clone> Hold<F> {
     }
 
     /// The record of what the fill brings.
-    fn record(&self, terms: &Terms) -> Arc<Record> {
+    fn record(&self, terms: &Terms) -> SharedRecord {
         let (address, began) = (address(self.key.as_bytes()), self.flight.began());
         let record = self.shared.generations.record(address, &terms.groups, &terms.tags, began);
         record.is_made(terms.making);
@@ -184,7 +184,7 @@ pub struct Terms {
 
 impl Terms {
     /// What is kept beside a response of this record.
-    pub(crate) fn kept(self, record: Arc<Record>) -> Kept {
+    pub(crate) fn kept(self, record: SharedRecord) -> Kept {
         let Terms { sharing, recoding, dating, arrival, .. } = self;
         Kept { record: Some(record), sharing, recoding, dating, arrival }
     }

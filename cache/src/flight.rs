@@ -11,7 +11,7 @@ use tokio::sync::{Notify, watch};
 
 use crate::generations::Generations;
 use crate::key::address;
-use crate::record::Record;
+use crate::record::{Record, SharedRecord};
 use crate::standing::{Mark, Validity};
 use crate::stored::{Dating, StoredResponse};
 use crate::variance::Selecting;
@@ -140,9 +140,9 @@ pub(crate) struct Flight<F> {
     interim: Mutex<Vec<(Audience, ResponseHead)>>,
     generations: Arc<Generations>,
     /// When it began, and the labels that whatever it brings carries.
-    begun: Arc<Record>,
+    begun: SharedRecord,
     /// The record of what it brings, once that is known.
-    brings: OnceLock<Arc<Record>>,
+    brings: OnceLock<SharedRecord>,
     /// Whether an invalidation of its key has ended it.
     ended: AtomicBool,
     waiters: Arc<AtomicUsize>,
@@ -151,7 +151,7 @@ pub(crate) struct Flight<F> {
 }
 
 impl<F: Clone> Flight<F> {
-    pub(crate) fn new(generations: &Arc<Generations>, begun: Arc<Record>) -> Arc<Flight<F>> {
+    pub(crate) fn new(generations: &Arc<Generations>, begun: SharedRecord) -> Arc<Flight<F>> {
         Arc::new(Flight {
             progress: watch::Sender::new(Progress::Asking),
             interim: Mutex::default(),
@@ -170,9 +170,9 @@ impl<F: Clone> Flight<F> {
     }
 
     /// What it brings has this record.
-    pub(crate) fn carries(&self, record: &Arc<Record>) {
+    pub(crate) fn carries(&self, record: &SharedRecord) {
         // Said once: a response begins once.
-        let _ = self.brings.set(Arc::clone(record));
+        let _ = self.brings.set(record.clone());
     }
 
     /// Whether its generation is over: what it brings was made invalid since it began. Who asks now wants something newer.

@@ -14,7 +14,7 @@ use std::time::Duration;
 use crate::key::Address;
 use crate::label::{self, Kind};
 use crate::prefixes::Prefixes;
-use crate::record::Record;
+use crate::record::{Record, SharedRecord};
 use crate::registry::{Held, Registry};
 use crate::standing::{Mark, Marks, Validity};
 use crate::{Count, Forgetting, Groups, Moment, Selection, Tags, What};
@@ -108,7 +108,7 @@ impl Generations {
     }
 
     /// The record of a fill that begins now: its tags and groups are not known yet.
-    pub(crate) fn begin(&self, address: Option<Address<'_>>) -> Arc<Record> {
+    pub(crate) fn begin(&self, address: Option<Address<'_>>) -> SharedRecord {
         let names = base(address);
         // Taken first and numbered second: an invalidation that misses the labels is older.
         let held: Vec<Held> = names.iter().map(|name| self.registry.hold(name)).collect();
@@ -124,7 +124,7 @@ impl Generations {
         groups: &Groups,
         tags: &Tags,
         began: Mark,
-    ) -> Arc<Record> {
+    ) -> SharedRecord {
         self.cut.fetch_add(tags.cut() as u64, Ordering::Relaxed);
         let upstream = address.map_or(&[][..], |address| address.upstream);
         let tags = tags.iter().map(|tag| label::name(Kind::Tag, upstream, tag.as_bytes()));
@@ -165,7 +165,7 @@ impl Generations {
     }
 
     /// The record by which a confirmation is judged: what it says, and what it confirms, were fetched when it began.
-    pub(crate) fn both(&self, record: &Record, old: &Record) -> Arc<Record> {
+    pub(crate) fn both(&self, record: &Record, old: &Record) -> SharedRecord {
         let mut names: Vec<&[u8]> = record.labels().iter().chain(old.labels()).map(|label| label.name()).collect();
         names.sort_unstable();
         names.dedup();

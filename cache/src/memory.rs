@@ -25,5 +25,10 @@ pub(crate) fn shared(bytes: usize) -> usize {
     allocated(bytes + 2 * size_of::<usize>())
 }
 
+/// The same for what several share with one count before it.
+pub(crate) fn counted(bytes: usize) -> usize {
+    allocated(bytes + size_of::<usize>())
+}
+
 #[cfg(test)]
 mod tests;

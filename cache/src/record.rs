@@ -4,8 +4,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU16, AtomicU32, AtomicU64, Ordering};
 use std::time::Duration;
 
+use smallvec::SmallVec;
+
 use crate::label::{Kind, Label};
-use crate::memory::{allocated, shared};
+use crate::memory::{allocated, counted};
 use crate::registry::Registry;
 use crate::standing::Mark;
 use crate::{Making, Tags};
@@ -14,11 +16,17 @@ use crate::{Making, Tags};
 /// it, those that are left are charged anew before it comes to much ([`Registry::is_overdrawn`]).
 const SHARERS: u32 = 16;
 
+/// The labels of a response: of most only the upstream and the path, which stand in the record itself.
+type Labels = SmallVec<[Label; 2]>;
+
+/// What several hold a record by. Nobody looks at one without holding it, so there is no second count.
+pub(crate) type SharedRecord = triomphe::Arc<Record>;
+
 /// When the fetch of a response began, and the labels it carries. Holds them, so nothing said of them since is lost.
 #[derive(Debug)]
 pub(crate) struct Record {
     registry: Arc<Registry>,
-    labels: Box<[Label]>,
+    labels: Labels,
     began: Mark,
     /// The latest invalidation of which it is known that none up to it concerns this.
     pub(crate) checked: AtomicU64,
@@ -40,10 +48,11 @@ impl Record {
         registry: &Arc<Registry>,
         names: impl IntoIterator<Item = &'n [u8]>,
         began: Mark,
-    ) -> Arc<Record> {
-        let labels: Box<[Label]> = names.into_iter().map(|name| registry.take(name)).collect();
+    ) -> SharedRecord {
+        let mut labels: Labels = names.into_iter().map(|name| registry.take(name)).collect();
+        labels.shrink_to_fit();
         let charge = shares(&labels);
-        Arc::new(Record {
+        SharedRecord::new(Record {
             registry: Arc::clone(registry),
             labels,
             began,
@@ -132,7 +141,8 @@ impl Record {
 
     /// What is charged for it, in bytes.
     pub(crate) fn size(&self) -> usize {
-        shared(size_of::<Record>()) + allocated(size_of_val(&*self.labels)) + self.charged()
+        let apart = if self.labels.spilled() { allocated(size_of_val(&*self.labels)) } else { 0 };
+        counted(size_of::<Record>()) + apart + self.charged()
     }
 
     fn charged(&self) -> usize {
@@ -168,3 +178,6 @@ impl Drop for Record {
         self.labels.iter().for_each(|label| self.registry.release(label));
     }
 }
+
+#[cfg(test)]
+mod tests;

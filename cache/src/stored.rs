@@ -1,6 +1,5 @@
 //! A stored response: what the cache keeps. Never changed, only replaced.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, Ordering};
 use std::time::Duration;
 
@@ -11,7 +10,7 @@ use http::{HeaderName, HeaderValue, StatusCode};
 use crate::memory::{allocated, shared};
 use crate::moment::{Span, Stamp};
 use crate::page::Trouble;
-use crate::record::Record;
+use crate::record::{Record, SharedRecord};
 use crate::word::{KeptWord, Word, age_value, expires};
 use crate::{
     CDN_CACHE_CONTROL, CacheControl, Coding, EVERGATE_CACHE_CONTROL, Fields, Heed, Moment, Representation,
@@ -51,7 +50,7 @@ struct Aside {
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Kept {
     /// When its fetch began, and the labels by which it is forgotten.
-    pub(crate) record: Option<Arc<Record>>,
+    pub(crate) record: Option<SharedRecord>,
     /// Whether it may answer those who waited for it.
     pub(crate) sharing: Sharing,
     /// Whether other codings may be made of it.

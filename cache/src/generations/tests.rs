@@ -1,11 +1,10 @@
 //! What an invalidation reaches, how much it says it found, and what is held until when.
 
-use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use super::{Generations, MAX_DUE, MAX_MARKS_IN_FLIGHT, MAX_PREFIXES, selects};
 use crate::key::Address;
-use crate::record::Record;
+use crate::record::SharedRecord;
 use crate::standing::{Mark, Validity};
 use crate::{Count, Forgetting, Groups, Moment, Selection, Tags, What};
 
@@ -40,7 +39,7 @@ fn here(upstream: &str, what: What) -> Selection {
 }
 
 /// A response that is stored, of an upstream, with a path and tags.
-fn stored(generations: &Generations, upstream: &str, path: &str, tags: &[&str]) -> Arc<Record> {
+fn stored(generations: &Generations, upstream: &str, path: &str, tags: &[&str]) -> SharedRecord {
     generations.introduce(address(upstream, path));
     let tags = Tags::new(tags.iter().copied());
     let record = generations.record(address(upstream, path), &Groups::default(), &tags, generations.now());
@@ -54,7 +53,7 @@ fn forget(generations: &Generations, selection: Selection) -> Count {
 }
 
 /// Four responses of two upstreams.
-fn shop_and_blog(generations: &Generations) -> [Arc<Record>; 4] {
+fn shop_and_blog(generations: &Generations) -> [SharedRecord; 4] {
     [
         stored(generations, "shop", "/", &["all"]),
         stored(generations, "shop", "/items/", &["all", "items"]),
@@ -196,7 +195,7 @@ fn a_record_counts_once_however_many_pages_hold_it() {
 }
 
 /// The record of a fill that began at `began` and brings these tags.
-fn brought(generations: &Generations, began: Mark, tags: &[&str]) -> Arc<Record> {
+fn brought(generations: &Generations, began: Mark, tags: &[&str]) -> SharedRecord {
     generations.record(address("shop", "/"), &Groups::default(), &Tags::new(tags.iter().copied()), began)
 }
 
