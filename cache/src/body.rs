@@ -1,6 +1,7 @@
 //! A body that is still growing: one writer, any number of readers, each at its own place.
 
 use std::collections::{HashMap, VecDeque};
+use std::io::Write;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -187,13 +188,13 @@ impl GrowingBody {
         self.grown.send_replace(());
     }
 
-    /// Appends everything so far to `buffer`.
-    pub fn copy_to(&self, buffer: &mut Vec<u8>) {
+    /// Copies everything so far into memory, which has room for it.
+    pub fn copy_to(&self, memory: &mut impl Write) {
         let state = self.lock();
-        for (_, piece) in &state.pieces {
-            buffer.extend_from_slice(piece);
+        for piece in state.pieces.iter().map(|(_, piece)| &**piece).chain([&*state.tail]) {
+            // Writing to memory does not fail.
+            let _ = memory.write_all(piece);
         }
-        buffer.extend_from_slice(&state.tail);
     }
 
     /// Length so far, in bytes.

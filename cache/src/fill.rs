@@ -1,5 +1,6 @@
 //! A fill: permission to fetch and store for one key and variant. Finished by consuming it, abandoned by dropping it.
 
+use std::io::Write;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -445,9 +446,10 @@ impl<F: Clone> Filling<F> {
             digest.update(&last);
         }
         let etag = self.digest.take().and_then(|digest| entity_tag(&digest.finalize()));
-        let write = |whole: &mut Vec<u8>| {
-            self.streaming.body().copy_to(whole);
-            whole.extend_from_slice(&last);
+        let write = |mut room: &mut [u8]| {
+            self.streaming.body().copy_to(&mut room);
+            // Writing to memory does not fail.
+            let _ = room.write_all(&last);
         };
         let length = usize::try_from(length).unwrap_or(usize::MAX);
         let stored = StoredResponse::written(self.head(), (length, write), self.streaming.received(), etag)

@@ -21,33 +21,6 @@ impl Moment {
     }
 }
 
-/// A moment as it is kept beside each response, in half the room.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Stamp {
-    /// Nanoseconds since 1970, before it less than none: up to 2262.
-    wall: i64,
-    monotonic: Span,
-}
-
-impl From<Moment> for Stamp {
-    fn from(moment: Moment) -> Stamp {
-        let nanoseconds = |length: Duration| i64::try_from(length.as_nanos()).unwrap_or(i64::MAX);
-        let wall = match moment.wall.duration_since(SystemTime::UNIX_EPOCH) {
-            Ok(since) => nanoseconds(since),
-            Err(error) => -nanoseconds(error.duration()),
-        };
-        Stamp { wall, monotonic: moment.monotonic.into() }
-    }
-}
-
-impl Stamp {
-    pub(crate) fn moment(self) -> Moment {
-        let length = Duration::from_nanos(self.wall.unsigned_abs());
-        let wall = if self.wall < 0 { SystemTime::UNIX_EPOCH - length } else { SystemTime::UNIX_EPOCH + length };
-        Moment { wall, monotonic: self.monotonic.get() }
-    }
-}
-
 /// A length of time as it is kept beside each response, in half the room: whole nanoseconds, 584 years at most. One more than
 /// they are, so that the absence of one takes no room at all.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -132,10 +132,10 @@ impl Partial {
     /// The bytes of both, which touch, up to `end`. Where they overlap they are the same.
     fn joined(&self, older: &Partial, end: u64) -> Bytes {
         let (front, back) = if self.extent.first <= older.extent.first { (self, older) } else { (older, self) };
-        let mut body = BytesMut::from(&front.response.body()[..]);
+        let mut body = BytesMut::from(front.response.body_bytes());
         if front.extent.end() < end {
             let known = usize::try_from(front.extent.end() - back.extent.first).unwrap_or(usize::MAX);
-            body.extend_from_slice(back.response.body().get(known..).unwrap_or_default());
+            body.extend_from_slice(back.response.body_bytes().get(known..).unwrap_or_default());
         }
         body.freeze()
     }

@@ -1,55 +1,98 @@
 //! A representation of a stored response: what it is in one content coding (RFC 9110 section 3.2).
 
 use std::io::Write;
+use std::iter::repeat_n;
+use std::sync::atomic::{AtomicU8, Ordering};
 
 use bytes::Bytes;
 use http::header::{ACCEPT_RANGES, CONTENT_ENCODING, CONTENT_LENGTH, ETAG};
 use http::{HeaderName, HeaderValue, StatusCode};
 use memchr::{memchr, memchr_iter};
+use triomphe::{Arc, HeaderSlice};
 
-use crate::memory::allocated;
+use crate::memory::counted;
 use crate::{Coding, Fields, ResponseHead};
 
-/// What [`Bytes`] keeps once there are copies of it: where it begins, how long it is, and how many there are.
-const COUNTED: usize = 3 * size_of::<usize>();
+/// Counted bytes: one count before them, because nobody looks at them without holding them.
+type Piece = Arc<HeaderSlice<(), [u8]>>;
 
 /// A head and a body that belong together, ready to be sent: one piece of memory, in which fields are looked for where they are
 /// wanted. Most are only sent.
 #[derive(Clone, Debug)]
 pub struct Representation {
     /// The status line and the fields as HTTP/1.1 writes them, without the empty line, and then the body.
-    whole: Bytes,
+    piece: Piece,
     /// Where the body begins: a head is far below 4 GiB.
     body_begins: u32,
     status: StatusCode,
+    tagging: Tagging,
+    attempts: Attempts,
+}
+
+/// Who gave a representation its entity tag.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Tagging {
+    /// Its handler, if anybody.
+    ByHandler,
+    /// The gateway.
+    ByGateway,
+}
+
+/// Which codings of a body were tried, a bit for each. A copy begins where the other is.
+#[derive(Debug, Default)]
+struct Attempts(AtomicU8);
+
+impl Clone for Attempts {
+    fn clone(&self) -> Attempts {
+        Attempts(AtomicU8::new(self.0.load(Ordering::Acquire)))
+    }
+}
+
+/// A piece as [`Bytes`] know it.
+struct Whole(Piece);
+
+impl AsRef<[u8]> for Whole {
+    fn as_ref(&self) -> &[u8] {
+        &self.0.slice
+    }
 }
 
 impl Representation {
     /// A head whose `Content-Length` becomes that of `body`.
-    pub(crate) fn new(head: ResponseHead, body: &[u8]) -> Representation {
-        Representation::written(head, body.len(), |whole| whole.extend_from_slice(body))
+    pub(crate) fn new(head: ResponseHead, tagging: Tagging, body: &[u8]) -> Representation {
+        Representation::written(head, tagging, body.len(), |room| room.copy_from_slice(body))
     }
 
-    /// The same with a body of this length that `write` appends.
-    pub(crate) fn written(mut head: ResponseHead, length: usize, write: impl FnOnce(&mut Vec<u8>)) -> Representation {
+    /// The same with a body of this length that `write` puts into its room.
+    pub(crate) fn written(
+        mut head: ResponseHead,
+        tagging: Tagging,
+        length: usize,
+        write: impl FnOnce(&mut [u8]),
+    ) -> Representation {
         head.fields.remove(&CONTENT_LENGTH);
         if head.status != StatusCode::NO_CONTENT {
             head.fields.append(CONTENT_LENGTH, HeaderValue::from(length));
         }
         let reason = head.status.canonical_reason().unwrap_or("");
         let first = format!("HTTP/1.1 {} {reason}\r\n", head.status.as_u16());
-        // As much as it takes: what is stored has no room to grow.
-        let mut whole = Vec::with_capacity(first.len() + head.fields.size() + length);
-        whole.extend_from_slice(first.as_bytes());
+        let mut wire = Vec::with_capacity(first.len() + head.fields.size());
+        wire.extend_from_slice(first.as_bytes());
         for (name, value) in head.fields.iter() {
             // Writing to memory does not fail.
-            let _ = write!(whole, "{name}: ");
-            whole.extend_from_slice(value.as_bytes());
-            whole.extend_from_slice(b"\r\n");
+            let _ = write!(wire, "{name}: ");
+            wire.extend_from_slice(value.as_bytes());
+            wire.extend_from_slice(b"\r\n");
         }
-        let body_begins = u32::try_from(whole.len()).unwrap_or(u32::MAX);
-        write(&mut whole);
-        Representation { whole: whole.into(), body_begins, status: head.status }
+        let body_begins = u32::try_from(wire.len()).unwrap_or(u32::MAX);
+        let mut piece: Piece = Arc::from_header_and_iter((), repeat_n(0, wire.len() + length));
+        // Nobody else has it yet.
+        if let Some(piece) = Arc::get_mut(&mut piece) {
+            let (room, body) = piece.slice.split_at_mut(wire.len());
+            room.copy_from_slice(&wire);
+            write(body);
+        }
+        Representation { piece, body_begins, status: head.status, tagging, attempts: Attempts::default() }
     }
 
     /// The same in a content coding, of which `body` is the result. Its entity tag is a weak one: the bytes differ, what they
@@ -62,7 +105,16 @@ impl Representation {
             head.fields.remove(&ETAG);
             head.fields.append(ETAG, weak);
         }
-        Representation::new(head, body)
+        Representation::new(head, self.tagging(), body)
+    }
+
+    fn whole(&self) -> &[u8] {
+        &self.piece.slice
+    }
+
+    /// The whole for somebody who keeps it or parts of it, which takes a little memory of its own as long as it is kept.
+    fn shared(&self) -> Bytes {
+        Bytes::from_owner(Whole(self.piece.clone()))
     }
 
     /// The status.
@@ -72,13 +124,11 @@ impl Representation {
 
     /// Status and fields as visitors see them, read from what is sent. They hold the whole in memory as long as they live.
     pub fn head(&self) -> ResponseHead {
-        let lines = self.lines().filter_map(|(name, value)| {
-            Some((
-                HeaderName::from_bytes(name).ok()?,
-                HeaderValue::from_maybe_shared(self.whole.slice_ref(value)).ok()?,
-            ))
-        });
-        ResponseHead { status: self.status, fields: lines.collect::<Fields>() }
+        let whole = self.shared();
+        let line = |(name, value): (&[u8], &[u8])| {
+            Some((HeaderName::from_bytes(name).ok()?, HeaderValue::from_maybe_shared(whole.slice_ref(value)).ok()?))
+        };
+        ResponseHead { status: self.status(), fields: self.lines().filter_map(line).collect::<Fields>() }
     }
 
     /// The first line of this name.
@@ -92,33 +142,58 @@ impl Representation {
 
     /// The same as a value of its own.
     pub fn value(&self, name: &HeaderName) -> Option<HeaderValue> {
-        HeaderValue::from_maybe_shared(self.whole.slice_ref(self.field(name)?)).ok()
+        HeaderValue::from_bytes(self.field(name)?).ok()
     }
 
-    /// The whole body.
+    /// The whole body, for somebody who keeps it: that takes a little memory of its own as long as it is kept.
     pub fn body(&self) -> Bytes {
-        self.whole.slice(self.body_begins()..)
+        self.shared().slice(self.body_begins()..)
+    }
+
+    /// The bytes of the body, for somebody who looks at them.
+    pub fn body_bytes(&self) -> &[u8] {
+        &self.whole()[self.body_begins()..]
     }
 
     /// Its length, in bytes.
     pub fn length(&self) -> usize {
-        self.whole.len() - self.body_begins()
+        self.body_bytes().len()
     }
 
     /// The status line and the fields as HTTP/1.1 writes them, without the empty line: made once, sent many times.
     pub fn wire(&self) -> &[u8] {
-        &self.whole[..self.body_begins()]
+        &self.whole()[..self.body_begins()]
     }
 
     /// Whether both have the same body, to the byte.
     pub(crate) fn shares_body_with(&self, other: &Representation) -> bool {
-        let (own, its) = (&self.whole[self.body_begins()..], &other.whole[other.body_begins()..]);
+        let (own, its) = (self.body_bytes(), other.body_bytes());
         std::ptr::eq(own, its) || own == its
+    }
+
+    /// Who gave it its entity tag.
+    pub(crate) fn tagging(&self) -> Tagging {
+        self.tagging
+    }
+
+    /// Whether a coding of it was tried, or is being made.
+    pub(crate) fn is_claimed(&self, coding: Coding) -> bool {
+        self.attempts.0.load(Ordering::Acquire) & attempt(coding) != 0
+    }
+
+    /// Whether a coding of it is to be made now: true once.
+    pub(crate) fn claim(&self, coding: Coding) -> bool {
+        self.attempts.0.fetch_or(attempt(coding), Ordering::AcqRel) & attempt(coding) == 0
+    }
+
+    /// Takes over what was tried with the same body.
+    pub(crate) fn take_attempts_of(&self, other: &Representation) {
+        self.attempts.0.fetch_or(other.attempts.0.load(Ordering::Acquire), Ordering::AcqRel);
     }
 
     /// What it holds beside itself, in bytes: what is sent.
     pub(crate) fn size(&self) -> usize {
-        allocated(self.whole.len()) + allocated(COUNTED)
+        counted(self.whole().len())
     }
 
     fn body_begins(&self) -> usize {
@@ -135,6 +210,14 @@ impl Representation {
             let colon = line.iter().position(|byte| *byte == b':')?;
             Some((&line[..colon], line.get(colon + 2..)?))
         })
+    }
+}
+
+fn attempt(coding: Coding) -> u8 {
+    match coding {
+        Coding::Zstd => 1,
+        Coding::Br => 2,
+        Coding::Gzip => 4,
     }
 }
 

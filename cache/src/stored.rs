@@ -1,6 +1,5 @@
 //! A stored response: what the cache keeps. Never changed, only replaced.
 
-use std::sync::atomic::{AtomicU8, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -8,9 +7,10 @@ use http::header::{AGE, CACHE_CONTROL, CONTENT_LENGTH, DATE, ETAG, LAST_MODIFIED
 use http::{HeaderName, HeaderValue, StatusCode};
 
 use crate::memory::{allocated, shared};
-use crate::moment::{Span, Stamp};
+use crate::moment::Span;
 use crate::page::Trouble;
 use crate::record::{Record, SharedRecord};
+use crate::representation::Tagging;
 use crate::word::{KeptWord, Word, age_value, expires};
 use crate::{
     CDN_CACHE_CONTROL, CacheControl, Coding, EVERGATE_CACHE_CONTROL, Fields, Heed, Moment, Representation,
@@ -26,13 +26,11 @@ pub const X_NEXTJS_CACHE: HeaderName = HeaderName::from_static("x-nextjs-cache")
 pub struct StoredResponse {
     identity: Representation,
     aside: Option<Box<Aside>>,
-    received: Stamp,
+    /// When its head arrived, by the monotonic clock.
+    received: Span,
     initial_age: Span,
-    explicit_lifetime: Option<Span>,
     word: KeptWord,
     kept: Kept,
-    generated_etag: bool,
-    attempts: Attempts,
     /// How its revalidations fare.
     trouble: Trouble,
 }
@@ -44,6 +42,8 @@ struct Aside {
     coded: Vec<(Coding, Representation)>,
     /// What the handler says to this cache alone: kept for the next revalidation, and never sent.
     targeted: Fields,
+    /// How long it is good by the handler's own word, where that counts on a route with a window: of what is no success.
+    explicit_lifetime: Option<Duration>,
 }
 
 /// What is kept beside a response.
@@ -141,54 +141,41 @@ pub(crate) enum Description {
     Nothing,
 }
 
-/// Which codings were tried, a bit for each: once for each body, whatever is found out about it meanwhile. A copy begins where the
-/// other is.
-#[derive(Debug, Default)]
-struct Attempts(AtomicU8);
-
-impl Clone for Attempts {
-    fn clone(&self) -> Attempts {
-        Attempts(AtomicU8::new(self.0.load(Ordering::Acquire)))
-    }
-}
-
 impl StoredResponse {
     /// A response whose head arrived at `received` and whose body is whole. `Age` is taken out of the head and remembered;
     /// `Content-Length` becomes the body's. `etag` is the one the gateway made, where the handler gave none: it is told to
     /// visitors and never to the handler. The body is copied: it may be a part of something larger, which would stay in memory.
     pub fn new(head: ResponseHead, body: &[u8], received: Moment, etag: Option<HeaderValue>) -> StoredResponse {
-        StoredResponse::written(head, (body.len(), |whole| whole.extend_from_slice(body)), received, etag)
+        StoredResponse::written(head, (body.len(), |room| room.copy_from_slice(body)), received, etag)
     }
 
-    /// The same with a body of a length, which is appended.
+    /// The same with a body of a length, which is put into its room.
     pub(crate) fn written(
         mut head: ResponseHead,
-        (length, write): (usize, impl FnOnce(&mut Vec<u8>)),
+        (length, write): (usize, impl FnOnce(&mut [u8])),
         received: Moment,
         etag: Option<HeaderValue>,
     ) -> StoredResponse {
         let initial_age = age_value(&head).into();
-        let explicit_lifetime = explicit_lifetime(&head, received).map(Span::from);
-        let word = Word::of(&head, received).into();
+        let own = explicit_lifetime(&head, received).filter(|_| !head.status.is_success());
+        let word = KeptWord::of(&head, received);
         head.fields.remove(&AGE);
         let targeted: Fields =
             head.fields.get_all(&EVERGATE_CACHE_CONTROL).map(|value| (EVERGATE_CACHE_CONTROL, value.clone())).collect();
         head.fields.remove(&EVERGATE_CACHE_CONTROL);
         let etag = etag.filter(|_| !head.fields.contains(&ETAG));
-        let generated_etag = etag.is_some();
+        let tagging = if etag.is_some() { Tagging::ByGateway } else { Tagging::ByHandler };
         if let Some(etag) = etag {
             head.fields.append(ETAG, etag);
         }
+        let has_more = !targeted.is_empty() || own.is_some();
         StoredResponse {
-            identity: Representation::written(head, length, write),
-            aside: (!targeted.is_empty()).then(|| Box::new(Aside { targeted, ..Aside::default() })),
-            received: received.into(),
+            identity: Representation::written(head, tagging, length, write),
+            aside: has_more.then(|| Box::new(Aside { coded: Vec::new(), targeted, explicit_lifetime: own })),
+            received: received.monotonic.into(),
             initial_age,
-            explicit_lifetime,
             word,
             kept: Kept::default(),
-            generated_etag,
-            attempts: Attempts::default(),
             trouble: Trouble::default(),
         }
     }
@@ -232,8 +219,14 @@ impl StoredResponse {
     ) -> StoredResponse {
         let mut head = self.updated_by(not_modified);
         head.fields.retain(|name, _| !unshared.contains(name));
-        let mut renewed = StoredResponse::new(head, &self.body(), received, None);
-        renewed.generated_etag = self.generated_etag && !not_modified.fields.contains(&ETAG);
+        let etag = match self.identity.tagging() {
+            Tagging::ByGateway if !not_modified.fields.contains(&ETAG) => head.fields.get(&ETAG).cloned(),
+            Tagging::ByGateway | Tagging::ByHandler => None,
+        };
+        if etag.is_some() {
+            head.fields.remove(&ETAG);
+        }
+        let mut renewed = StoredResponse::new(head, self.body_bytes(), received, etag);
         renewed.take_codings_of(self);
         renewed
     }
@@ -250,10 +243,10 @@ impl StoredResponse {
 
     /// Takes over what was tried with the same body, and what was made of it.
     fn take_codings_of(&mut self, other: &StoredResponse) {
-        self.attempts.0.fetch_or(other.attempts.0.load(Ordering::Acquire), Ordering::AcqRel);
+        self.identity.take_attempts_of(&other.identity);
         for (coding, coded) in other.aside.iter().flat_map(|aside| &aside.coded) {
             if self.coded(*coding).is_none() {
-                let coded = self.identity.coded(*coding, &coded.body());
+                let coded = self.identity.coded(*coding, coded.body_bytes());
                 self.aside.get_or_insert_default().coded.push((*coding, coded));
             }
         }
@@ -295,13 +288,13 @@ impl StoredResponse {
 
     /// Whether a coding of it was tried, or is being made.
     pub fn is_claimed(&self, coding: Coding) -> bool {
-        self.attempts.0.load(Ordering::Acquire) & attempt(coding) != 0
+        self.identity.is_claimed(coding)
     }
 
     /// Whether a coding of it is to be made now by whoever asks: true once. Where a confirmation lands at that moment, what it
     /// brings may have it made once more.
     pub fn claim(&self, coding: Coding) -> bool {
-        self.attempts.0.fetch_or(attempt(coding), Ordering::AcqRel) & attempt(coding) == 0
+        self.identity.claim(coding)
     }
 
     /// As its handler made it.
@@ -324,9 +317,14 @@ impl StoredResponse {
         self.identity.wire()
     }
 
-    /// The whole body.
+    /// The whole body, for somebody who keeps it: that takes a little memory of its own as long as it is kept.
     pub fn body(&self) -> Bytes {
         self.identity.body()
+    }
+
+    /// The bytes of the body, for somebody who looks at them.
+    pub fn body_bytes(&self) -> &[u8] {
+        self.identity.body_bytes()
     }
 
     /// The length of the body, in bytes.
@@ -341,17 +339,20 @@ impl StoredResponse {
 
     /// How long it has been here.
     pub fn resident(&self, now: Moment) -> Duration {
-        now.since(self.received())
+        now.monotonic.saturating_sub(self.received.get())
     }
 
-    /// The handler's own word on how long it is good from when it came, if it gave one.
+    /// The handler's own word on how long it is good from when it came, if it gave one and this is no success.
     pub fn explicit_lifetime(&self) -> Option<Duration> {
-        self.explicit_lifetime.map(Span::get)
+        self.aside.as_ref().and_then(|aside| aside.explicit_lifetime)
     }
 
     /// The entity tag that the handler gave; one made by the gateway means nothing to it.
     pub fn handler_etag(&self) -> Option<HeaderValue> {
-        if self.generated_etag { None } else { self.identity.value(&ETAG) }
+        match self.identity.tagging() {
+            Tagging::ByHandler => self.identity.value(&ETAG),
+            Tagging::ByGateway => None,
+        }
     }
 
     /// When it was made, if its handler says so.
@@ -442,9 +443,9 @@ impl StoredResponse {
         self.record().is_some_and(Record::is_unused)
     }
 
-    /// When its head arrived.
+    /// When its head arrived; by the wall clock to the second, as dates in fields are.
     pub fn received(&self) -> Moment {
-        self.received.moment()
+        Moment { wall: self.word.said(), monotonic: self.received.get() }
     }
 
     /// The handler's word on it.
@@ -479,14 +480,6 @@ pub fn lifetime_told(head: &ResponseHead, received: Moment) -> Duration {
     let directives = [CACHE_CONTROL, CDN_CACHE_CONTROL].map(|name| CacheControl::parse(head.fields.get_all(&name)));
     let told = directives.iter().filter_map(CacheControl::lifetime).chain(expires(head, received.wall));
     told.max().unwrap_or_default()
-}
-
-fn attempt(coding: Coding) -> u8 {
-    match coding {
-        Coding::Zstd => 1,
-        Coding::Br => 2,
-        Coding::Gzip => 4,
-    }
 }
 
 /// Fields that describe the bytes of the body that was sent with them; a 304 has none, so what it says of them is not taken

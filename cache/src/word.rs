@@ -55,7 +55,7 @@ impl Word {
     }
 }
 
-/// A word as it is kept beside each response, in a third of the room.
+/// A word as it is kept beside each response, in a third of the room, and when it was said.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct KeptWord {
     /// The explicit lifetime, or what may be guessed: there is no guess where there is one.
@@ -63,26 +63,29 @@ pub(crate) struct KeptWord {
     /// In seconds, as they are said.
     stale_while_revalidate: u32,
     stale_if_error: u32,
+    /// In seconds since 1970, up to 2106.
+    said: u32,
     guessed: bool,
     forbids_stale: bool,
     ask_each_time: bool,
 }
 
-impl From<Word> for KeptWord {
-    fn from(word: Word) -> KeptWord {
+impl KeptWord {
+    /// What a head says that arrived at `received`.
+    pub(crate) fn of(head: &ResponseHead, received: Moment) -> KeptWord {
+        let word = Word::of(head, received);
         let seconds = |window: Duration| u32::try_from(window.as_secs()).unwrap_or(u32::MAX);
         KeptWord {
             lifetime: word.lifetime.or(word.guess).map(Span::from),
             stale_while_revalidate: seconds(word.stale_while_revalidate),
             stale_if_error: seconds(word.stale_if_error),
+            said: seconds(received.wall.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default()),
             guessed: word.lifetime.is_none(),
             forbids_stale: word.forbids_stale,
             ask_each_time: word.ask_each_time,
         }
     }
-}
 
-impl KeptWord {
     pub(crate) fn get(self) -> Word {
         let lifetime = self.lifetime.map(Span::get);
         Word {
@@ -93,6 +96,11 @@ impl KeptWord {
             stale_while_revalidate: Duration::from_secs(self.stale_while_revalidate.into()),
             stale_if_error: Duration::from_secs(self.stale_if_error.into()),
         }
+    }
+
+    /// When it was said, to the second.
+    pub(crate) fn said(self) -> SystemTime {
+        SystemTime::UNIX_EPOCH + Duration::from_secs(self.said.into())
     }
 }
 

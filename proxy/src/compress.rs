@@ -29,7 +29,7 @@ pub fn begin(gateway: &Arc<Gateway>, key: &[u8], response: &Arc<StoredResponse>,
     // On a thread of its own, where a panic of an encoder ends nothing else: the response just stays without this coding.
     tokio::task::spawn_blocking(move || {
         let _turn = turn;
-        match encode(coding, &response.body()) {
+        match encode(coding, response.body_bytes()) {
             Ok(coded) if coded.len() < response.length() => {
                 gateway.cache.keep_coding(&key, &response, coding, &Bytes::from(coded));
             }

@@ -4,6 +4,7 @@ mod amended;
 
 use std::borrow::Cow;
 use std::future::Future;
+use std::ops::Deref;
 use std::time::{Duration, SystemTime};
 
 use bytes::Bytes;
@@ -51,7 +52,7 @@ pub trait Responder: Send {
     fn end(&mut self) -> impl Future<Output = Result<(), Gone>> + Send;
 
     /// Sends a whole response at once.
-    fn whole(&mut self, head: &Head<'_>, body: &Bytes) -> impl Future<Output = Result<(), Gone>> + Send;
+    fn whole(&mut self, head: &Head<'_>, body: WholeBody) -> impl Future<Output = Result<(), Gone>> + Send;
 
     /// Cuts the message so that the visitor sees that it is not whole.
     fn cut(&mut self) -> impl Future<Output = ()> + Send;
@@ -61,6 +62,39 @@ pub trait Responder: Send {
 
     /// Resolves when the visitor leaves.
     fn gone(&mut self) -> impl Future<Output = ()> + Send;
+}
+
+/// A body that is there as a whole, held as long as it is being sent.
+#[derive(Clone, Debug)]
+pub enum WholeBody {
+    /// That of a representation of a stored response: to hold it takes no memory.
+    Stored(Representation),
+    /// Bytes of their own.
+    Given(Bytes),
+}
+
+impl WholeBody {
+    /// None.
+    pub const EMPTY: WholeBody = WholeBody::Given(Bytes::new());
+
+    /// As pieces of bodies are sent elsewhere.
+    pub fn into_bytes(self) -> Bytes {
+        match self {
+            WholeBody::Stored(representation) => representation.body(),
+            WholeBody::Given(bytes) => bytes,
+        }
+    }
+}
+
+impl Deref for WholeBody {
+    type Target = [u8];
+
+    fn deref(&self) -> &[u8] {
+        match self {
+            WholeBody::Stored(representation) => representation.body_bytes(),
+            WholeBody::Given(bytes) => bytes,
+        }
+    }
 }
 
 /// How the end of a body is known.
@@ -230,7 +264,7 @@ impl Notice {
             lines: Lines::Given(self.status, Cow::Borrowed(&self.fields)),
             added: Added { outcome, age: None, told: None },
         };
-        responder.whole(&head, &self.body).await
+        responder.whole(&head, WholeBody::Given(self.body.clone())).await
     }
 }
 

@@ -30,7 +30,7 @@ use crate::gateway::Gateway;
 use crate::outcome::{Answered, Fetched, Outcome, PassReason, ServedStale};
 use crate::passage::Passage;
 use crate::request::Request;
-use crate::respond::{Added, Amended, Head, Lines, Notice, Responder, ToldNow};
+use crate::respond::{Added, Amended, Head, Lines, Notice, Responder, ToldNow, WholeBody};
 use crate::rules::Ruled;
 use crate::ruling::Ruling;
 use crate::snapshot::{Addressee, Route, Snapshot};
@@ -474,7 +474,7 @@ impl Serving<'_> {
             let outcome = shared.outcome(Fetched::NotStored(status));
             let added = Added { outcome: &outcome, age: None, told: None };
             let head = Head { lines: Lines::Given(status, Cow::Borrowed(&answer.head.fields)), added };
-            let sent = responder.whole(&head, &answer.body).await;
+            let sent = responder.whole(&head, WholeBody::Given(answer.body.clone())).await;
             return self.done(outcome, sent.ok().map(|()| status));
         }
         let outcome = shared.outcome(Fetched::Failed(name));

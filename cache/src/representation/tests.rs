@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use http::{HeaderName, HeaderValue, StatusCode};
 
-use super::Representation;
+use super::{Representation, Tagging};
 use crate::{Coding, Fields, ResponseHead};
 
 type Line<'a> = (&'a str, &'a str);
@@ -12,7 +12,7 @@ fn identity(status: u16, lines: &[Line<'_>], body: &'static str) -> Representati
     let line = |(name, value): &Line<'_>| (name.parse::<HeaderName>().unwrap(), HeaderValue::from_str(value).unwrap());
     let fields: Fields = lines.iter().map(line).collect();
     let head = ResponseHead { status: StatusCode::from_u16(status).unwrap(), fields };
-    Representation::new(head, body.as_bytes())
+    Representation::new(head, Tagging::ByHandler, body.as_bytes())
 }
 
 fn lines(representation: &Representation) -> Vec<Line<'_>> {

@@ -5,10 +5,11 @@ use std::time::{Duration, SystemTime};
 use http::{HeaderName, HeaderValue, StatusCode};
 
 use super::{Arrival, Dating, Description, Kept, Making, StoredResponse};
+use crate::memory::allocated;
 use crate::record::Record;
 use crate::registry::Registry;
 use crate::standing::Mark;
-use crate::{Coding, Fields, Heed, Moment, ResponseHead};
+use crate::{Coding, Fields, Heed, Moment, Representation, ResponseHead};
 
 type Line<'a> = (&'a str, &'a str);
 
@@ -123,8 +124,9 @@ fn the_handlers_own_lifetime() {
         (&[("expires", LATER), ("cache-control", "max-age=soon"), ("date", DATE)], Some(0)),
     ];
     for (given, expected) in cases {
-        let found = stored(200, given, "").explicit_lifetime();
+        let found = stored(404, given, "").explicit_lifetime();
         assert_eq!(found.map(|time| time.as_secs()), expected, "{given:?}");
+        assert_eq!(stored(200, given, "").explicit_lifetime(), None, "it counts for nothing, and takes no room");
     }
 }
 
@@ -400,7 +402,7 @@ fn a_confirmed_response_begins_another_life() {
         (&[("cache-control", "max-age=30")], &[("cache-control", "max-age=60")], 0, Some(60)),
     ];
     for (given, confirmation, age, lifetime) in cases {
-        let renewed = stored(200, given, "body").renewed(&head(304, confirmation), after(100));
+        let renewed = stored(404, given, "body").renewed(&head(304, confirmation), after(100));
         assert_eq!(renewed.age(after(100)).as_secs(), age, "{given:?} {confirmation:?}");
         assert_eq!(renewed.resident(after(130)).as_secs(), 30, "{given:?} {confirmation:?}");
         assert_eq!(renewed.explicit_lifetime().map(|time| time.as_secs()), lifetime, "{given:?} {confirmation:?}");
@@ -485,4 +487,23 @@ fn what_was_made_ahead_is_used_first_once() {
     let coded = response.with_coding(Coding::Gzip, b"x");
     assert_eq!((coded.first_use(), coded.first_use(), response.first_use()), (true, false, false));
     assert!(!stored(200, &[], "body").first_use());
+}
+
+/// There is one for each page, so it is not to grow unseen: 96 bytes with its counts are one size of the allocator, 112, and before
+/// what it sends stands one count.
+#[test]
+fn a_stored_response_takes_no_more_than_it_must() {
+    assert_eq!((size_of::<StoredResponse>(), size_of::<Representation>()), (96, 24));
+    let response = stored(200, &[], "body");
+    assert_eq!(response.size(), 112 + allocated(8 + response.wire().len() + 4));
+}
+
+#[test]
+fn when_it_came_is_known_to_the_second_by_the_wall_and_exactly_by_the_monotonic_clock() {
+    for (wall, expected) in [(0, 0), (1_700_000_000, 1_700_000_000), (1 << 40, u64::from(u32::MAX))] {
+        let time = |seconds, nanoseconds| SystemTime::UNIX_EPOCH + Duration::new(seconds, nanoseconds);
+        let now = Moment { wall: time(wall, 999_999_999), monotonic: Duration::new(3, 123_456_789) };
+        let response = StoredResponse::new(head(200, &[]), b"", now, None);
+        assert_eq!(response.received(), Moment { wall: time(expected, 0), ..now });
+    }
 }

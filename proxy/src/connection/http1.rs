@@ -6,7 +6,7 @@ use http::{Method, StatusCode};
 
 use super::transport::Transport;
 use crate::request::{Protocol, Request};
-use crate::respond::{Framing, Gone, Head, Lines, Responder, SLOWEST_WRITE};
+use crate::respond::{Framing, Gone, Head, Lines, Responder, SLOWEST_WRITE, WholeBody};
 
 /// A response on an HTTP/1 connection.
 #[derive(Debug)]
@@ -32,7 +32,7 @@ pub struct Scratch {
     out: BytesMut,
     value: String,
     /// The body behind what is in `out`, where it is too long to be copied.
-    body: Option<Bytes>,
+    body: Option<WholeBody>,
 }
 
 /// How the body under way is written.
@@ -129,13 +129,13 @@ impl Message {
                 }
             }
             Body::Plain | Body::UntilClose if piece.len() <= JOINED => scratch.out.extend_from_slice(piece),
-            Body::Plain | Body::UntilClose => scratch.body = Some(piece.clone()),
+            Body::Plain | Body::UntilClose => scratch.body = Some(WholeBody::Given(piece.clone())),
         }
         self.sent += piece.len() as u64;
     }
 
     /// Puts a whole response into `scratch`.
-    fn put_whole(&mut self, scratch: &mut Scratch, head: &Head<'_>, body: &Bytes) {
+    fn put_whole(&mut self, scratch: &mut Scratch, head: &Head<'_>, body: WholeBody) {
         let bodiless = matches!(head.lines.status().as_u16(), 204 | 304);
         let framing = if bodiless { Framing::Bodiless } else { Framing::Length(body.len() as u64) };
         self.put_head(scratch, head, framing);
@@ -144,9 +144,9 @@ impl Message {
             Body::Plain | Body::UntilClose | Body::Chunked => {
                 self.sent += body.len() as u64;
                 if body.len() <= JOINED {
-                    scratch.out.extend_from_slice(body);
+                    scratch.out.extend_from_slice(&body);
                 } else {
-                    scratch.body = Some(body.clone());
+                    scratch.body = Some(body);
                 }
             }
         }
@@ -156,7 +156,7 @@ impl Message {
 impl Scratch {
     /// How much is waiting to be written, in bytes.
     pub fn waiting(&self) -> usize {
-        self.out.len() + self.body.as_ref().map_or(0, Bytes::len)
+        self.out.len() + self.body.as_ref().map_or(0, |body| body.len())
     }
 
     /// Whether more may be put behind what is waiting.
@@ -259,7 +259,7 @@ impl Responder for Http1Responder<'_> {
         }
     }
 
-    async fn whole(&mut self, head: &Head<'_>, body: &Bytes) -> Result<(), Gone> {
+    async fn whole(&mut self, head: &Head<'_>, body: WholeBody) -> Result<(), Gone> {
         self.message.put_whole(self.out, head, body);
         self.write_scratch().await
     }
@@ -341,7 +341,7 @@ impl Responder for Queued<'_> {
         Ok(())
     }
 
-    async fn whole(&mut self, head: &Head<'_>, body: &Bytes) -> Result<(), Gone> {
+    async fn whole(&mut self, head: &Head<'_>, body: WholeBody) -> Result<(), Gone> {
         self.message.put_whole(self.out, head, body);
         Ok(())
     }

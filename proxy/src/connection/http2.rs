@@ -22,7 +22,7 @@ use crate::observe::observe;
 use crate::outcome::{Answered, Outcome};
 use crate::pass::{PassThrough, observe_late, pass};
 use crate::request::{BodyPresence, HOST_FIELD, Protocol, Request};
-use crate::respond::{Amended, Framing, Gone, Head, Notice, Responder, SLOWEST_WRITE};
+use crate::respond::{Amended, Framing, Gone, Head, Notice, Responder, SLOWEST_WRITE, WholeBody};
 use crate::serve::{Record, Served, serve};
 use crate::target::MAX_TARGET;
 
@@ -196,12 +196,12 @@ impl Responder for Http2Responder<'_> {
         if self.head_only { Ok(()) } else { self.write(Bytes::new(), true).await }
     }
 
-    async fn whole(&mut self, head: &Head<'_>, body: &Bytes) -> Result<(), Gone> {
+    async fn whole(&mut self, head: &Head<'_>, body: WholeBody) -> Result<(), Gone> {
         let bodiless = matches!(head.lines.status().as_u16(), 204 | 304);
         let framing = if bodiless { Framing::Bodiless } else { Framing::Length(body.len() as u64) };
         let ends = self.head_only || bodiless || body.is_empty();
         self.write_head(head, framing, ends).await?;
-        if ends { Ok(()) } else { self.write(body.clone(), true).await }
+        if ends { Ok(()) } else { self.write(body.into_bytes(), true).await }
     }
 
     async fn cut(&mut self) {

@@ -5,7 +5,7 @@ use evergate_cache::{CDN_CACHE_CONTROL, ResponseHead};
 use http::header::{CACHE_CONTROL, CONTENT_LENGTH};
 use http::{HeaderName, HeaderValue};
 
-use super::{Framing, Gone, Head, Lines, Responder};
+use super::{Framing, Gone, Head, Lines, Responder, WholeBody};
 use crate::rules::Changes;
 
 /// A way back to a visitor on which the rules change the answer's fields. They are changed as it is sent: what is stored stays
@@ -72,7 +72,7 @@ impl<R: Responder> Responder for Amended<'_, R> {
         self.inner.end().await
     }
 
-    async fn whole(&mut self, head: &Head<'_>, body: &Bytes) -> Result<(), Gone> {
+    async fn whole(&mut self, head: &Head<'_>, body: WholeBody) -> Result<(), Gone> {
         if self.changes.is_empty() {
             return self.inner.whole(head, body).await;
         }

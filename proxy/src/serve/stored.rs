@@ -18,7 +18,7 @@ use super::confirm::{Holds, confirmation, partial, sendable, unsatisfied};
 use super::{Served, Serving};
 use crate::compress;
 use crate::outcome::Outcome;
-use crate::respond::{Added, Framing, Gone, Head, Lines, Responder};
+use crate::respond::{Added, Framing, Gone, Head, Lines, Responder, WholeBody};
 
 impl Serving<'_> {
     /// Sends a stored response.
@@ -46,7 +46,7 @@ impl Serving<'_> {
         let added = Added { outcome: &outcome, age: Some(age.as_secs()), told };
         let (status, sent) = if status == StatusCode::OK && self.has_it_already(representation) {
             let head = confirmation(representation.head().fields, added);
-            (StatusCode::NOT_MODIFIED, responder.whole(&head, &Bytes::new()).await)
+            (StatusCode::NOT_MODIFIED, responder.whole(&head, WholeBody::EMPTY).await)
         } else {
             match self.requested(response) {
                 Requested::Whole => (status, self.whole(representation, added, responder).await),
@@ -59,7 +59,7 @@ impl Serving<'_> {
                 Requested::Unsatisfiable => {
                     let length = content_range_unsatisfied(response.length() as u64);
                     let head = unsatisfied(&response.head().fields, length, added);
-                    (StatusCode::RANGE_NOT_SATISFIABLE, responder.whole(&head, &Bytes::new()).await)
+                    (StatusCode::RANGE_NOT_SATISFIABLE, responder.whole(&head, WholeBody::EMPTY).await)
                 }
             }
         };
@@ -119,7 +119,7 @@ impl Serving<'_> {
         let added = Added { outcome: &outcome, age: Some(response.age(now).as_secs()), told: None };
         let range = content_range(part, partial_response.complete());
         let head = partial(response.head().fields, Holds::One(range), added);
-        let sent = responder.whole(&head, &partial_response.bytes(part).unwrap_or_default()).await;
+        let sent = responder.whole(&head, WholeBody::Given(partial_response.bytes(part).unwrap_or_default())).await;
         self.done(outcome, sent.ok().map(|()| StatusCode::PARTIAL_CONTENT))
     }
 
@@ -136,7 +136,7 @@ impl Serving<'_> {
         } else {
             Lines::Stored(representation)
         };
-        responder.whole(&Head { lines, added }, &representation.body()).await
+        responder.whole(&Head { lines, added }, WholeBody::Stored(representation.clone())).await
     }
 
     /// The representation that the visitor prefers of those there are. One that is preferred and not there yet is begun.
@@ -209,7 +209,7 @@ async fn one_part<R: Responder>(
 ) -> Result<(), Gone> {
     let body = identity.body();
     let range = content_range(part, body.len() as u64);
-    responder.whole(&partial(identity.head().fields, Holds::One(range), added), &part.of(&body)).await
+    responder.whole(&partial(identity.head().fields, Holds::One(range), added), WholeBody::Given(part.of(&body))).await
 }
 
 async fn several_parts<R: Responder>(

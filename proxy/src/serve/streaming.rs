@@ -12,7 +12,7 @@ use http::{Method, StatusCode};
 use super::confirm::{Holds, confirmation, partial, sendable, unsatisfied};
 use super::{Served, Serving, Shared};
 use crate::outcome::Outcome;
-use crate::respond::{Added, Framing, Gone, Head, Lines, Responder};
+use crate::respond::{Added, Framing, Gone, Head, Lines, Responder, WholeBody};
 
 impl Serving<'_> {
     /// Sends a response that is being filled, as it comes.
@@ -31,7 +31,7 @@ impl Serving<'_> {
         let from_a_cache = shared.collapsed || shared.invalidated || fields.contains(&AGE);
         let added = Added { outcome: &outcome, age: from_a_cache.then_some(age.as_secs()), told };
         if head.status == StatusCode::OK && self.has_what_comes(streaming, shared) {
-            let sent = responder.whole(&confirmation(fields.clone(), added), &Bytes::new()).await;
+            let sent = responder.whole(&confirmation(fields.clone(), added), WholeBody::EMPTY).await;
             return self.done(outcome, sent.ok().map(|()| StatusCode::NOT_MODIFIED));
         }
         let announced = head.content_length().or(reader.whole_length());
@@ -47,7 +47,7 @@ impl Serving<'_> {
             }
             Requested::Unsatisfiable => {
                 let length = content_range_unsatisfied(announced.unwrap_or_default());
-                let sent = responder.whole(&unsatisfied(fields, length, added), &Bytes::new()).await;
+                let sent = responder.whole(&unsatisfied(fields, length, added), WholeBody::EMPTY).await;
                 return self.done(outcome, sent.ok().map(|()| StatusCode::RANGE_NOT_SATISFIABLE));
             }
             Requested::Whole | Requested::Several(_) => {}

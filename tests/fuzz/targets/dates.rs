@@ -3,12 +3,12 @@
 
 use std::time::{Duration, SystemTime};
 
-use evergate_cache::{Heuristic, OriginRules, StoredResponse, corrected_initial_age, not_modified};
+use evergate_cache::{Heuristic, OriginRules, ResponseHead, StoredResponse, corrected_initial_age, not_modified};
 use evergate_fuzz::{
     GENEROUS, TARGETED, blocks, fields, head, is_for_everyone, now, number, request, text, verdict, with, without,
 };
 use http::header::{AGE, CACHE_CONTROL, COOKIE, DATE, ETAG, EXPIRES, IF_MODIFIED_SINCE, IF_NONE_MATCH, LAST_MODIFIED};
-use http::{HeaderMap, HeaderValue};
+use http::{HeaderMap, HeaderValue, StatusCode};
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|data: &[u8]| {
@@ -83,14 +83,13 @@ fn lifetimes(request: &HeaderMap, response: &[u8]) {
     const NO_GUESSES: OriginRules = OriginRules { heuristic: Heuristic::Never, ..GENEROUS };
     let mut dated = without(&head(response), &[CACHE_CONTROL]);
     dated.fields.retain(|name, _| !TARGETED.contains(name));
-    let explicit = StoredResponse::new(dated.clone(), &[], now(), None).explicit_lifetime();
+    let explicit = missing(dated.clone()).explicit_lifetime();
     assert_eq!(explicit.is_some(), dated.fields.contains(&EXPIRES));
 
     // What is no date lies in the past, whatever other lines say (section 5.3), and says that nothing is to be guessed.
     for invalid in ["0", "-1", "Thu, 99 Jan 2099 00:00:00 GMT", "tomorrow"] {
         let expired = with(&dated, EXPIRES, invalid);
-        let stored = StoredResponse::new(expired.clone(), &[], now(), None);
-        assert_eq!(stored.explicit_lifetime(), Some(Duration::ZERO));
+        assert_eq!(missing(expired.clone()).explicit_lifetime(), Some(Duration::ZERO));
         assert!(!is_for_everyone(&verdict(&GENEROUS, &expired, request, Duration::ZERO)));
     }
 
@@ -113,7 +112,12 @@ fn told_age(response: &[u8]) -> Duration {
 
 /// The lifetime of a response with these fields.
 fn lifetime(block: &[u8]) -> Option<Duration> {
-    StoredResponse::new(head(block), &[], now(), None).explicit_lifetime()
+    missing(head(block)).explicit_lifetime()
+}
+
+/// As the answer that something is missing: of a success that lifetime counts for nothing.
+fn missing(head: ResponseHead) -> StoredResponse {
+    StoredResponse::new(ResponseHead { status: StatusCode::NOT_FOUND, ..head }, &[], now(), None)
 }
 
 /// RFC 9110 section 13.2.2.
