@@ -7,6 +7,7 @@
 mod heads;
 mod relay;
 mod sites;
+mod uploads;
 
 use std::net::SocketAddr;
 use std::time::Duration;

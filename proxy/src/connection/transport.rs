@@ -379,6 +379,11 @@ impl Transport {
             if poll_alarm(cx, leash, alarm) {
                 return Poll::Ready(Err(io::ErrorKind::TimedOut.into()));
             }
+            if !message.is_done() {
+                ready!(poll_straight(&mut self.socket, cx, buffer, message, &mut self.inbox))?;
+                self.swollen |= self.inbox.len() > READ_STEP;
+                return Poll::Ready(Ok(()));
+            }
             if self.inbox.len() >= READ_AHEAD {
                 return Poll::Pending;
             }
@@ -419,6 +424,23 @@ fn poll_alarm(cx: &mut Context<'_>, leash: &Leash, alarm: &mut Option<Pin<Box<Sl
             Poll::Ready(()) => {}
         }
     }
+}
+
+/// Reads straight to where the body of `message` is wanted. What comes behind its end goes to the inbox.
+fn poll_straight(
+    socket: &mut Socket,
+    cx: &mut Context<'_>,
+    buffer: &mut ReadBuf<'_>,
+    message: &mut Message,
+    inbox: &mut BytesMut,
+) -> Poll<io::Result<()>> {
+    let before = buffer.filled().len();
+    ready!(Pin::new(socket).poll_read(cx, buffer))?;
+    let read = &buffer.filled()[before..];
+    let taken = message.take(read).map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error))?;
+    inbox.extend_from_slice(&read[taken..]);
+    buffer.set_filled(before + taken);
+    Poll::Ready(Ok(()))
 }
 
 fn poll_read_buf(socket: &mut Socket, cx: &mut Context<'_>, buffer: &mut BytesMut) -> Poll<io::Result<usize>> {
