@@ -1,6 +1,7 @@
 //! A visitor's connection from its first byte to its last: every request is read here by the letter, then served from here
 //! or handed to the framework's pass-through and taken back.
 
+pub mod batch;
 pub mod date;
 pub mod framing;
 pub mod head;
@@ -82,6 +83,7 @@ impl Connections {
                 Next::Head(_) | Next::Refused(_) | Next::TimedOut if http2 => return,
                 Next::Head(length) => length,
                 Next::Http2 => {
+                    transport.carry_streams();
                     self.http2.process_new(transport, &shutdown).await;
                     return;
                 }

@@ -23,6 +23,7 @@ use std::os::fd::AsRawFd;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadBuf};
 use tokio::time::{Instant, Sleep, sleep_until, timeout};
 
+use super::batch::Batch;
 use super::date::RestoredDate;
 use super::framing::Message;
 use super::head::{self, Refusal};
@@ -65,6 +66,8 @@ pub struct Transport {
 enum View {
     /// Everything.
     Whole,
+    /// Everything, by a reader who writes frames of HTTP/2.
+    Streams(Batch),
     /// One message, and after it everything if the handler agrees to leave HTTP.
     Message {
         message: Message,
@@ -261,10 +264,15 @@ impl Transport {
         };
     }
 
+    /// Gets ready for HTTP/2, whose frames are written many at a time.
+    pub fn carry_streams(&mut self) {
+        self.view = View::Streams(Batch::default());
+    }
+
     /// Takes the connection back. False when the message was not read to its end, so that what follows cannot be told.
     pub fn take_back(&mut self) -> bool {
         let whole = match &self.view {
-            View::Whole => true,
+            View::Whole | View::Streams(_) => true,
             View::Message { message, leash, .. } => message.is_done() && !leash.is_released(),
         };
         self.view = View::Whole;
@@ -451,8 +459,12 @@ fn poll_read_buf(socket: &mut Socket, cx: &mut Context<'_>, buffer: &mut BytesMu
 impl AsyncRead for Transport {
     fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         let this = self.get_mut();
-        match this.view {
+        match &mut this.view {
             View::Whole => this.poll_whole(cx, buffer),
+            View::Streams(batch) => {
+                batch.send_if_due(&mut this.socket, cx)?;
+                this.poll_whole(cx, buffer)
+            }
             View::Message { .. } => this.poll_message(cx, buffer),
         }
     }
@@ -463,6 +475,7 @@ impl AsyncWrite for Transport {
         let this = self.get_mut();
         match &mut this.view {
             View::Whole => Pin::new(&mut this.socket).poll_write(cx, bytes),
+            View::Streams(batch) => batch.poll_write(&mut this.socket, cx, &[io::IoSlice::new(bytes)]),
             View::Message { date, leash, .. } => {
                 let written = date.poll_write(&mut this.socket, cx, bytes);
                 if written.is_ready() {
@@ -474,12 +487,22 @@ impl AsyncWrite for Transport {
     }
 
     fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.get_mut().socket).poll_flush(cx)
+        let this = self.get_mut();
+        match &mut this.view {
+            View::Whole | View::Message { .. } => Pin::new(&mut this.socket).poll_flush(cx),
+            View::Streams(batch) => batch.poll_flush(&mut this.socket, cx),
+        }
     }
 
     fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         let this = self.get_mut();
-        if this.ends_in_reset() { Poll::Ready(Ok(())) } else { Pin::new(&mut this.socket).poll_shutdown(cx) }
+        if this.ends_in_reset() {
+            return Poll::Ready(Ok(()));
+        }
+        if let View::Streams(batch) = &mut this.view {
+            ready!(batch.poll_all(&mut this.socket, cx))?;
+        }
+        Pin::new(&mut this.socket).poll_shutdown(cx)
     }
 
     fn poll_write_vectored(
@@ -490,6 +513,7 @@ impl AsyncWrite for Transport {
         let this = self.get_mut();
         match &mut this.view {
             View::Whole => Pin::new(&mut this.socket).poll_write_vectored(cx, slices),
+            View::Streams(batch) => batch.poll_write(&mut this.socket, cx, slices),
             View::Message { .. } => {
                 let first = slices.iter().find(|slice| !slice.is_empty()).map_or(&[][..], |slice| slice);
                 Pin::new(this).poll_write(cx, first)
@@ -498,8 +522,12 @@ impl AsyncWrite for Transport {
     }
 
     fn is_write_vectored(&self) -> bool {
-        // What is lent looks at every byte that goes out.
-        matches!(self.view, View::Whole) && self.socket.is_write_vectored()
+        match self.view {
+            View::Whole => self.socket.is_write_vectored(),
+            View::Streams(_) => true,
+            // What is lent looks at every byte that goes out.
+            View::Message { .. } => false,
+        }
     }
 }
 
