@@ -6,8 +6,8 @@ use std::time::SystemTime;
 use async_trait::async_trait;
 use bytes::Bytes;
 use evergate_cache::{ResponseHead, Scheme};
-use http::Method;
 use http::header::CONTENT_LENGTH;
+use http::{HeaderName, HeaderValue, Method};
 use pingora::apps::{HttpServerApp, HttpServerOptions, ReusedHttpStream};
 use pingora::protocols::http::ServerSession;
 use pingora::proxy::HttpProxy;
@@ -22,12 +22,15 @@ use crate::observe::observe;
 use crate::outcome::{Answered, Outcome};
 use crate::pass::{PassThrough, observe_late, pass};
 use crate::request::{BodyPresence, HOST_FIELD, Protocol, Request};
-use crate::respond::{Amended, Framing, Gone, Head, Notice, Responder, SLOWEST_WRITE, WholeBody};
+use crate::respond::{Amended, Framing, Gone, Head, Lines, Notice, Responder, SLOWEST_WRITE, WholeBody};
 use crate::serve::{Record, Served, serve};
 use crate::target::MAX_TARGET;
 
 /// How much of a body is written at once.
 const STEP: usize = 64 * 1024;
+
+/// Most lines that are added to a head: the five that the gateway adds, its length, and the date of the framework.
+const MOST_ADDED: usize = 7;
 
 /// What serves the streams of an HTTP/2 connection.
 pub struct Http2 {
@@ -148,7 +151,7 @@ impl<'a> Http2Responder<'a> {
     }
 
     async fn write_head(&mut self, head: &Head<'_>, framing: Framing, ends: bool) -> Result<(), Gone> {
-        let header = header(head, framing).map_err(|_| Gone)?;
+        let header = header(head, framing)?;
         self.session.write_response_header(Box::new(header)).await.map_err(|_| Gone)?;
         if ends { self.write(Bytes::new(), true).await } else { Ok(()) }
     }
@@ -222,21 +225,28 @@ impl Responder for Http2Responder<'_> {
     }
 }
 
-fn header(head: &Head<'_>, framing: Framing) -> pingora::Result<ResponseHeader> {
-    let fields = head.lines.fields();
-    let mut header = ResponseHeader::build(head.lines.status(), Some(fields.len() + 8))?;
-    for (name, value) in fields.iter() {
-        header.append_header(name.clone(), value.clone())?;
+/// A head as the framework takes it. Its fields go straight into a map: added one by one they would be spelt for HTTP/1.1 and read
+/// again, each.
+fn header(head: &Head<'_>, framing: Framing) -> Result<ResponseHeader, Gone> {
+    let (mut parts, ()) = http::Response::new(()).into_parts();
+    parts.status = head.lines.status();
+    let (told, lines) = (matches!(head.lines, Lines::Stored(_)), head.lines.fields());
+    let fields = &mut parts.headers;
+    fields.try_reserve(lines.len() + MOST_ADDED).map_err(|_| Gone)?;
+    for (name, value) in lines.iter() {
+        fields.try_append(name, value.clone()).map_err(|_| Gone)?;
     }
-    if let Framing::Length(length) = framing {
-        header.insert_header(CONTENT_LENGTH, length.to_string())?;
+    if let Framing::Length(length) = framing
+        && !told
+    {
+        fields.insert(CONTENT_LENGTH, HeaderValue::from(length));
     }
-    let mut scratch = String::new();
-    let mut failed = None;
-    head.each_added(&mut scratch, |name, value| {
-        if let Err(error) = header.append_header(name, value) {
-            failed = Some(error);
+    let mut added = Ok(());
+    head.each_added(&mut String::new(), |name, value| {
+        let line = HeaderName::from_bytes(name.as_bytes()).ok().zip(HeaderValue::from_bytes(value).ok());
+        if line.is_none_or(|(name, value)| fields.try_append(name, value).is_err()) {
+            added = Err(Gone);
         }
     });
-    failed.map_or(Ok(header), Err)
+    added.map(|()| ResponseHeader::from(parts))
 }
