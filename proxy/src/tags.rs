@@ -33,6 +33,8 @@ pub const REVALIDATION_FIELDS: [HeaderName; 2] = [REVALIDATE_TAG, REVALIDATE_PAT
 pub struct Tagger {
     /// The page in the words of Next.js: `/items/[slug]/route`.
     page: String,
+    /// Implied tags that are the same for every path.
+    by_page: Vec<String>,
     own: Vec<TagTemplate>,
 }
 
@@ -43,7 +45,8 @@ impl Tagger {
             Kind::Handler => "route",
             Kind::Page => "page",
         };
-        Tagger { page: format!("{}/{file}", pattern.trim_end_matches('/')), own }
+        let page = format!("{}/{file}", pattern.trim_end_matches('/'));
+        Tagger { by_page: by_page(&page), page, own }
     }
 
     /// The tag of every page of the route: what `revalidatePath('/items/[slug]', 'page')` of Next.js forgets.
@@ -53,18 +56,17 @@ impl Tagger {
 
     /// Whether the pages of the route lie under this layout, which is named as [`layout_tag`] takes it.
     pub fn is_under(&self, layout: &str) -> bool {
-        by_page(&self.page).contains(&layout_tag(layout))
+        self.by_page.contains(&layout_tag(layout))
     }
 
     /// The tags of the response at `path`, in normal form: implied ones, the route's own, and those that were sent. What the
     /// pattern implies is there whatever its length, because orders for the route and its layouts rely on it; what the path
     /// implies is as long as the visitor likes, and has limits: orders for the path do not go by its tag.
     pub fn tags(&self, path: &str, params: &[(String, Param)], sent: &[String]) -> Tags {
-        let implied = implied(&self.page, &pathname(path));
-        let (by_page, by_path) = implied.split_at(by_page(&self.page).len());
+        let by_path = by_path(&self.by_page, &pathname(path));
         let own: Vec<String> = self.own.iter().map(|template| template.fill(params)).collect();
         let others = by_path.iter().chain(&own).chain(sent);
-        Tags::with_implied(by_page.iter().map(String::as_str), others.map(String::as_str))
+        Tags::with_implied(self.by_page.iter().map(String::as_str), others.map(String::as_str))
     }
 }
 
@@ -106,21 +108,18 @@ pub fn told<'t>(form: DownstreamTags, tags: impl Iterator<Item = &'t str>) -> Op
     (!value.is_empty()).then_some((name, value))
 }
 
-/// The tags that Next.js gives a page (`getImplicitTags` of Next.js 16): a layout at each level, the page, and the path.
-fn implied(page: &str, pathname: &str) -> Vec<String> {
-    let mut tags = by_page(page);
-    if !pathname.is_empty() {
-        add(&mut tags, pathname);
-    }
-    match pathname {
-        "/" => add(&mut tags, "/index"),
-        "/index" => add(&mut tags, "/"),
-        _ => {}
-    }
-    tags
+/// The tags that Next.js gives a page for its path (`getImplicitTags` of Next.js 16), beside those that it has in any case.
+fn by_path(by_page: &[String], pathname: &str) -> Vec<String> {
+    let index = match pathname {
+        "/" => Some("/index"),
+        "/index" => Some("/"),
+        _ => None,
+    };
+    let paths = Some(pathname).filter(|path| !path.is_empty()).into_iter().chain(index);
+    paths.map(|path| format!("{IMPLIED}{path}")).filter(|tag| !by_page.contains(tag)).collect()
 }
 
-/// Those of them that are the same for every path: a layout at each level, and the page.
+/// Those that are the same for every path: a layout at each level, and the page.
 fn by_page(page: &str) -> Vec<String> {
     let mut tags = vec![format!("{IMPLIED}/layout")];
     if page.starts_with('/') {
