@@ -18,7 +18,7 @@ export function processTree(root) {
   return tree
 }
 
-// User and system time that the processes have used since they began, in microseconds.
+// User and system time that the processes have used since they began, with those of them that have ended, in microseconds.
 export function cpuTime(root) {
   return processTree(root).reduce((sum, pid) => sum + (readStat(pid)?.ticks ?? 0), 0) * TICK_US
 }
@@ -57,8 +57,9 @@ function readStat(pid) {
   }
 }
 
-// The name of the program stands in parentheses and may itself have spaces and parentheses.
+// The name of the program stands in parentheses and may itself have spaces and parentheses. Its time includes that of its children
+// that have ended, so that what they used is not lost when one of them does (nginx has one that only lives for a minute).
 export function parseStat(text) {
   const fields = text.slice(text.lastIndexOf(')') + 2).split(' ')
-  return { parent: Number(fields[1]), ticks: Number(fields[11]) + Number(fields[12]) }
+  return { parent: Number(fields[1]), ticks: fields.slice(11, 15).reduce((sum, ticks) => sum + Number(ticks), 0) }
 }

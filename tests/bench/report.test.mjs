@@ -74,9 +74,9 @@ test('bodies are JSON of the length that was asked for', () => {
   }
 })
 
-test("processor time is found behind a program's name, whatever the name", () => {
+test("processor time, with that of children that have ended, is found behind a program's name, whatever the name", () => {
   const stat = '7 (a) b (c) S 3 7 7 0 -1 4194560 1 2 3 4 50 60 70 80 20 0'
-  assert.deepEqual(parseStat(stat), { parent: 3, ticks: 110 })
+  assert.deepEqual(parseStat(stat), { parent: 3, ticks: 260 })
 })
 
 test('a core is busy with everything but idling and waiting', () => {
