@@ -37,8 +37,9 @@ const LAST = [['rounds ±', 'spread', percent], ['others', 'others', percent], [
 const USUAL = [CPU, ['requests/s', 'rate', whole], ...LATENCIES, ...RATIOS, ...LAST]
 const TRANSFERS = [['CPU/transfer', 'cpu', time], ['MiB/s', 'rate', (rate) => whole(rate * 100)], ...RATIOS, ...LAST]
 const COLUMNS = {
-  storm: [CPU, ['p50 before', 'before_p50', time], ['p99 before', 'before_p99', time], ['p99.9 before', 'before_p999', time],
-    ['p50', 'p50', time], ['p99', 'p99', time], ['p99.9', 'p999', time], ['refreshes', 'handler_requests', whole], ['others', 'others', percent], ['errors', 'errors', whole]],
+  storm: [CPU, ['p50 calm', 'calm_p50', time], ['p99 calm', 'calm_p99', time], ['p99.9 calm', 'calm_p999', time],
+    ['p50', 'p50', time], ['p99', 'p99', time], ['p99.9', 'p999', time], ['p99/calm', 'to_calm', times], ['control', 'control', times],
+    ['refreshes', 'handler_requests', whole], ['others', 'others', percent], ['errors', 'errors', whole]],
   stampede: [CPU, ['handler got', 'handler_requests', whole], ['answered', 'requests', whole], ['p50', 'p50', time], ['p99', 'p99', time],
     ['last', 'last', time], ['others', 'others', percent], ['failed', 'errors', whole]],
   upload: TRANSFERS,
@@ -69,7 +70,8 @@ median over rounds, as every other figure; "rounds ±" is half the distance betw
 The server has one core; load and handler share the other, so requests/s is bounded by the load too where CPU/request is small.
 The floor answers by itself, with the same bodies and without a cache or a handler: what is above it is the price of those.
 Latencies are those of a closed loop at full speed, except in storm, where visitors come at a steady pace; wrk adds the requests
-that a late answer kept from being sent (coordinated omission). In storm, CPU/request includes the refreshes.
+that a late answer kept from being sent (coordinated omission). In storm, CPU/request includes the refreshes; p99/calm is what the
+storm makes of p99, and the control what the same windows find where nothing goes stale: 1, but for what the measurement itself errs by.
 No server writes an access log. Varnish keeps its log in shared memory, as it always does.`
 
 function table({ name, title, servers }) {

@@ -3,7 +3,8 @@
 --   unique PREFIX                        a key that nobody asked for before
 --   sequence PREFIX FILE                 the keys whose numbers are in FILE, one a line
 --   mixed PREFIX COUNT UNIQUE EVERY      one of COUNT keys, and each EVERYth time a unique one
---   paced PREFIX COUNT MS                one of COUNT keys, after a pause of MS on average
+--   paced PREFIX COUNT MS SEED           one of COUNT keys, after a pause of MS on average; all that is drawn follows from SEED. How
+--                                        often each latency was found is told too, so that windows can be put together
 local count = 0
 local tail
 
@@ -48,10 +49,19 @@ function modes.mixed(prefix, keys, unique, every)
   end
 end
 
-function modes.paced(prefix, keys, pause)
+function modes.paced(prefix, keys, pause, seed)
   keys, pause = tonumber(keys), tonumber(pause)
+  math.randomseed(tonumber(seed))
+  pools = true
   function delay() return math.random(2 * pause + 1) - 1 end
   return function() return get(prefix .. math.random(keys) - 1) end
+end
+
+-- One thread alone asks, in a state of its own; what is global there can be read by `done`.
+local asking
+
+function setup(thread)
+  asking = thread
 end
 
 function init(args)
@@ -60,11 +70,21 @@ function init(args)
   if mode then request = modes[mode](unpack(args)) end
 end
 
+-- How often each latency was found.
+local function histogram(latency)
+  local counts = {}
+  for index = 1, #latency do
+    counts[index] = string.format("[%d,%d]", latency(index))
+  end
+  return string.format(',"histogram":[%s]', table.concat(counts, ","))
+end
+
 function done(summary, latency, requests)
   local errors = summary.errors
   io.write(string.format(
-    '\nRESULT {"requests":%d,"seconds":%.6f,"errors":%d,"p50":%d,"p99":%d,"p999":%d,"max":%d}\n',
+    '\nRESULT {"requests":%d,"seconds":%.6f,"errors":%d,"p50":%d,"p99":%d,"p999":%d,"max":%d%s}\n',
     summary.requests, summary.duration / 1e6,
     errors.connect + errors.read + errors.write + errors.status + errors.timeout,
-    latency:percentile(50), latency:percentile(99), latency:percentile(99.9), latency.max))
+    latency:percentile(50), latency:percentile(99), latency:percentile(99.9), latency.max,
+    asking:get("pools") and histogram(latency) or ""))
 end
