@@ -8,10 +8,10 @@ import { percentile } from './statistics.mjs'
 
 const SCRIPT = join(import.meta.dirname, 'requests.lua')
 
-export async function wrk({ port, scheme = 'http', path = '/', words = [], headers = {}, connections, seconds }, context) {
+export async function wrk({ port, scheme = 'http', path = '/', words = [], headers = {}, connections, seconds, urgent }, context) {
   const fields = Object.entries(headers).flatMap(([name, value]) => ['-H', `${name}: ${value}`])
   const output = await run(['wrk', '-t', '1', '-c', String(connections), '-d', String(seconds), '-s', SCRIPT, ...fields,
-    `${scheme}://127.0.0.1:${port}${path}`, '--', ...words.map(String)], context)
+    `${scheme}://127.0.0.1:${port}${path}`, '--', ...words.map(String)], { ...context, urgent })
   const result = output.match(/^RESULT (.*)$/m)
   if (!result) throw new Error(`wrk gave no result: ${output.slice(-500)}`)
   return JSON.parse(result[1])
