@@ -305,19 +305,26 @@ impl<F: Clone> Cache<F> {
         let mut selecting = asked.selecting();
         self.introduce(asked.key);
         let mut shard = self.shared.flights.lock(asked.key);
+        // Asked first, because all but one of those who see it stale find somebody at it.
+        if shard.find(asked.key, &mut selecting, now).is_some() {
+            return Refresh::UnderWay;
+        }
         let page = self.shared.store.peek(asked.key);
         let Known::Stale(response, _, _, variant) = self.known(page, asked, &mut selecting, now) else {
             return Refresh::UnderWay;
         };
-        if shard.find(asked.key, &mut selecting, now).is_some() {
-            return Refresh::UnderWay;
-        }
         let Some(needed) = needed() else { return Refresh::Unable };
         let key = CacheKey::from(asked.key);
         let flight = shard.begin(key.clone(), variant.clone(), &self.shared.generations);
         drop(shard);
         let fill = Fill::new(Arc::clone(&self.shared), key, variant, flight, Some(response), Missing::Stale);
         Refresh::Permitted(fill, needed)
+    }
+
+    /// Whether somebody fetches what a glance has shown to be stale. That is much less than [`Cache::refresh`] does, for those who could
+    /// not begin one anyway.
+    pub fn is_refreshed(&self, asked: &Asked<'_>, now: Moment) -> bool {
+        self.shared.flights.lock(asked.key).find(asked.key, &mut asked.selecting(), now).is_some()
     }
 
     /// Why a request on a route with a window goes past the cache now: the answer to its key was declined a moment ago.

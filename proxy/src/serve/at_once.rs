@@ -31,6 +31,15 @@ impl Serving<'_> {
     /// Begins a refresh, unless somebody has, or too many run for this upstream; the next stale hit tries again. Why what is stale
     /// is served then, where the cache allows it for `reason`.
     fn refreshed(&self, reason: StaleReason) -> ServedStale {
+        let route = self.selected.route;
+        // In a storm this is what nearly every hit finds, so it costs as little as can be.
+        if route.upstream.refreshes.available_permits() == 0 {
+            if self.gateway.cache.is_refreshed(&self.asked(), self.now) {
+                return ServedStale::Cache(reason);
+            }
+            self.gateway.metrics.revalidation_skipped(&route.meters);
+            return ServedStale::Busy;
+        }
         match self.gateway.cache.refresh(&self.asked(), self.now, || self.refresh_permit()) {
             Refresh::Permitted(fill, permit) => {
                 self.fetch(fill, Errand::Refresh(permit));

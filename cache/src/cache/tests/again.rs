@@ -91,16 +91,19 @@ fn what_is_seen_to_be_stale_is_refreshed_once() {
     assert!(matches!(cache.refresh(&asked, at(1), || Some(())), Refresh::UnderWay), "it is fresh");
     assert!(cache.glance(&asked, stale).unwrap().refresh_due);
     assert!(matches!(cache.refresh(&asked, stale, || None::<()>), Refresh::Unable));
+    assert!(!cache.is_refreshed(&asked, stale), "whoever lacked something has begun nothing");
     let Refresh::Permitted(fill, "permit") = cache.refresh(&asked, stale, || Some("permit")) else {
         panic!("nobody refreshes it yet")
     };
     let unasked = || -> Option<()> { panic!("nothing is needed for what is under way") };
     assert!(matches!(cache.refresh(&asked, stale, unasked), Refresh::UnderWay));
+    assert!(cache.is_refreshed(&asked, stale));
     let Lookup::Stale { refresh: None, .. } = look(&cache, &key, "en", WINDOWS, stale) else {
         panic!("a look-up finds the same refresh")
     };
     let filling = fill.begin(head(200, &[]), stale, Terms::default()).unwrap();
     assert_eq!(filling.finish(Bytes::from_static(b"newer"), stale), Pushed::Kept);
     assert!(matches!(cache.refresh(&asked, stale, unasked), Refresh::UnderWay), "it is fresh again");
+    assert!(!cache.is_refreshed(&asked, stale));
     assert!(!cache.glance(&asked, stale).unwrap().refresh_due);
 }
