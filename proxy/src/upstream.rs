@@ -126,7 +126,7 @@ impl Upstream {
     /// How long a refresh, which has its permit, waits before it asks: no time, unless it is one of a herd.
     pub fn pause_before_refresh(&self) -> Option<Duration> {
         let running = self.most_refreshes.saturating_sub(self.refreshes.available_permits());
-        self.herd.pause(running, fastrand::f64())
+        self.herd.pause(running, self.most_refreshes, Instant::now())
     }
 
     /// A refresh took this long.
