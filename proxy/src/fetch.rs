@@ -18,7 +18,8 @@ use evergate_cache::{
 use http::header::{ACCEPT_ENCODING, SET_COOKIE};
 use http::{HeaderValue, StatusCode};
 use tokio::sync::OwnedSemaphorePermit;
-use tokio::time::{Instant, MissedTickBehavior, interval, sleep, timeout, timeout_at};
+use tokio::task::yield_now;
+use tokio::time::{Instant, MissedTickBehavior, interval_at, sleep, timeout, timeout_at};
 use tracing::warn;
 
 use crate::admission::Selected;
@@ -91,6 +92,7 @@ pub fn start(
             Errand::Miss | Errand::Refresh(_) => Making::OnDemand,
             Errand::Ahead => Making::Ahead,
         },
+        refreshes: matches!(errand, Errand::Refresh(_)),
         request: match errand {
             Errand::Miss | Errand::Ahead => asked,
             // Nobody waits for it: it asks about what is stored, or for whatever there is.
@@ -112,7 +114,8 @@ pub fn start(
 
 /// Waits until a fetch is of no use: what it brings was invalidated, and nobody waits for it or reads it.
 async fn useless(gateway: &Gateway, watch: &Watch<Failure>) {
-    let mut looks = interval(LOOK_FOR_USE);
+    // Nobody can know it to be of no use before it has begun.
+    let mut looks = interval_at(Instant::now() + LOOK_FOR_USE, LOOK_FOR_USE);
     looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
         looks.tick().await;
@@ -135,6 +138,8 @@ struct Fetch {
     downstream_tags: Option<DownstreamTags>,
     /// Why the response is made.
     making: Making,
+    /// Whether it is made behind the visitors' backs.
+    refreshes: bool,
     request: HandlerRequest,
     deadline: Instant,
     /// The turn at the handler, until it is given back.
@@ -229,6 +234,13 @@ impl Fetch {
         self.permit.lock().unwrap_or_else(PoisonError::into_inner).take();
     }
 
+    /// Between two steps of a refresh, which is for later: visitors who have come meanwhile are served first.
+    async fn step_aside(&self) {
+        if self.refreshes {
+            yield_now().await;
+        }
+    }
+
     async fn run(&self, fill: Fill<Failure>) -> Revalidation {
         let begun = self.gateway.clock.now();
         let answered = match self.ask(&fill, &self.request).await {
@@ -238,6 +250,7 @@ impl Fetch {
                 return Revalidation::Failed;
             }
         };
+        self.step_aside().await;
         match &self.judge {
             Judge::Window(windowed) => windowed.judge(self, fill, answered).await,
             Judge::Origin(asker) => asker.judge(self, fill, answered, begun).await,
@@ -300,6 +313,7 @@ impl Fetch {
         if pushed == Pushed::LetGo {
             self.give_back_turn();
         }
+        self.step_aside().await;
         loop {
             let piece = match pushed {
                 Pushed::Kept => self.next_piece(&mut filling, &mut answering, deadline).await,
