@@ -161,7 +161,10 @@ fn popularity_that_moves_is_followed() {
         later(10 * FIT);
         let (ours, lru) = later(10 * FIT);
         // moka draws its hash, by which the largest pages vary by a point about what LRU has.
-        assert!(ours >= lru - 2.0, "pages of {length} after twenty requests for each that fits: {ours:.1} %, {lru:.1} %");
+        assert!(
+            ours >= lru - 2.0,
+            "pages of {length} after twenty requests for each that fits: {ours:.1} %, {lru:.1} %"
+        );
     }
 }
 
