@@ -255,8 +255,8 @@ async fn the_memory_is_told_as_it_is() {
         let pages = f64::from(pages);
         until("it is stored", async || figure("entries").await >= pages).await;
         let bytes = figure("bytes").await;
-        // What the allocator keeps from others counts too, which for a body of 50,000 bytes is up to a third of it.
-        assert!(bytes > pages * 50_000.0 && bytes < pages * 67_000.0, "{bytes} bytes in {pages} pages");
+        // What the allocator keeps from others counts too, which for a body of 50,000 bytes is a third of it, and the rest of a page.
+        assert!(bytes > pages * 50_000.0 && bytes < pages * 68_000.0, "{bytes} bytes in {pages} pages");
         assert!((figure("entries").await - pages).abs() < 0.5);
     }
 }
