@@ -447,8 +447,8 @@ impl<F: Clone> Filling<F> {
         }
         let etag = self.digest.take().and_then(|digest| entity_tag(&digest.finalize()));
         let write = |mut room: &mut [u8]| {
+            // The room is as long as both together: nobody but this writes to the body.
             self.streaming.body().copy_to(&mut room);
-            // Writing to memory does not fail.
             let _ = room.write_all(&last);
         };
         let length = usize::try_from(length).unwrap_or(usize::MAX);
