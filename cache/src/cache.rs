@@ -1,35 +1,32 @@
 //! The look-up: one question, one of five answers.
 
 mod forgetting;
+mod keeping;
+mod knowing;
 mod listing;
 
 use std::sync::Arc;
 use std::sync::atomic::AtomicUsize;
 use std::time::Duration;
 
-use bytes::Bytes;
-use http::header::CONTENT_RANGE;
-use http::{HeaderMap, StatusCode};
+use http::HeaderMap;
 use tokio::sync::Notify;
 
-use crate::fill::{Fill, Terms};
+use self::knowing::Known;
+use crate::fill::Fill;
 use crate::flight::{Flights, Role, Waiter};
 use crate::generations::Generations;
-use crate::key::address;
-use crate::page::{Content, Page, Slot};
-use crate::partial::Combined;
-use crate::record::Record;
+use crate::page::{Content, Page};
 use crate::shared::Shared;
-use crate::standing::{Mark, Validity};
+use crate::standing::Validity;
 use crate::store::{Store, StoreFigures};
-use crate::stored::{Description, Kept, StoredResponse};
+use crate::stored::StoredResponse;
 use crate::variance::Selecting;
-use crate::word::age_value;
 use crate::{
-    Arrival, CacheKey, Coding, DeclineReason, Demands, Extent, FailureKind, Groups, Moment, Partial, Policy, Recoding,
-    Regime, ResponseHead, SOON, Sharing, StaleReason, Tags, Use, Variance, Variant,
+    CacheKey, DeclineReason, Demands, FailureKind, Moment, Policy, Regime, Sharing, StaleReason, Variance, Variant,
 };
 pub use forgetting::{LabelFigures, Unswept};
+pub use keeping::PartTerms;
 pub use listing::{Entries, Entry, Held, Holding, Hot, MAX_ENTRIES};
 
 /// The cache: pages in memory and the fills in flight. `F` is how a fill fails, in the words of whoever fetches.
@@ -148,37 +145,6 @@ pub enum Refresh<F: Clone, P> {
     UnderWay,
     /// What it needs cannot be had; the next who asks tries again.
     Unable,
-}
-
-/// What was found out about a part that is to be kept.
-#[derive(Clone, Debug)]
-pub struct PartTerms {
-    /// Which bytes it is.
-    pub extent: Extent,
-    /// Whom it is for.
-    pub variant: Variant,
-    /// The age with which it came.
-    pub initial_age: Duration,
-    /// The groups with which it is forgotten.
-    pub groups: Groups,
-    /// The tags with which it is forgotten.
-    pub tags: Tags,
-    /// What [`Cache::invalidations`] said when the handler was asked.
-    pub began: u64,
-}
-
-/// A part is of no use where the whole is.
-struct WholeIsKept;
-
-/// What the store knows of a key and what a request selects of it.
-enum Known {
-    Fresh(Arc<StoredResponse>, Option<Duration>),
-    /// Served stale, and nobody is asked.
-    Settled(Arc<StoredResponse>, Duration, StaleReason),
-    /// Served stale, and revalidated.
-    Stale(Arc<StoredResponse>, Duration, StaleReason, Variant),
-    Declined(DeclineReason, Variant),
-    Missing(Missing, Option<(Arc<StoredResponse>, Variant)>),
 }
 
 impl<F: Clone> Cache<F> {
@@ -368,27 +334,6 @@ impl<F: Clone> Cache<F> {
         }
     }
 
-    /// Keeps a coding of a stored response beside it, as long as it is there. Whether it was.
-    pub fn keep_coding(&self, key: &[u8], response: &StoredResponse, coding: Coding, body: &Bytes) -> bool {
-        let shard = self.shared.flights.lock(key);
-        let page = self.shared.store.peek(key);
-        let changed = page.and_then(|page| {
-            page.changed(|content| match content {
-                Content::Stored(stored)
-                    if stored.recoding() == Recoding::WhenAsked && stored.shares_body_with(response) =>
-                {
-                    Some(Content::Stored(Arc::new(stored.with_coding(coding, body))))
-                }
-                Content::Stored(..) | Content::Part(_) | Content::Declined(..) | Content::Forgotten(_) => None,
-            })
-        });
-        let Some(changed) = changed else { return false };
-        self.shared.store.replace(CacheKey::from(key), changed);
-        drop(shard);
-        self.shared.store.settle();
-        true
-    }
-
     /// Longest body that is kept, in bytes.
     pub fn max_body(&self) -> u64 {
         self.shared.max_body
@@ -397,108 +342,6 @@ impl<F: Clone> Cache<F> {
     /// Where a request for a part stands among the invalidations; see [`Cache::keep_part`].
     pub fn invalidations(&self) -> u64 {
         self.shared.generations.begun()
-    }
-
-    /// A fresh part that a request selects, with its time to live.
-    pub fn part(&self, asked: &Asked<'_>, now: Moment) -> Option<(Arc<Partial>, Option<Duration>)> {
-        let page = self.shared.store.peek(asked.key)?;
-        let slot = page.select(&mut asked.selecting(), now)?;
-        let Content::Part(part) = &slot.content else { return None };
-        let validity = self.shared.validity(part.response(), now);
-        match asked.policy.allowed(part.response(), validity, asked.demands, now) {
-            Use::Fresh(ttl) => Some((Arc::clone(part), ttl)),
-            Use::Unwanted | Use::WhileRevalidating(_) | Use::AsAsked(_) | Use::Never => None,
-        }
-    }
-
-    /// Keeps a part, with what is there of the same representation; when that makes it whole, as a response like others. It is
-    /// dropped where the whole is kept already, and where anything was invalidated since the handler was asked: `began` is
-    /// what [`Cache::invalidations`] said then.
-    pub fn keep_part(&self, key: &[u8], head: ResponseHead, body: &[u8], received: Moment, part: PartTerms) {
-        let PartTerms { extent, variant, initial_age, groups, tags, began } = part;
-        self.introduce(key);
-        // Noted before it is asked whether there was one: one that comes in between outdates what is kept here.
-        let mark = self.shared.generations.now();
-        if body.len() as u64 != extent.length || extent.length > self.shared.max_body {
-            return;
-        }
-        let Ok(older) = self.part_in_place(key, &variant) else { return };
-        let record = self.shared.generations.record(address(key), &groups, &tags, mark);
-        let mut head = ResponseHead { status: StatusCode::OK, ..head };
-        head.fields.remove(&CONTENT_RANGE);
-        let kept = Kept { record: Some(record), ..Kept::default() };
-        let response = StoredResponse::new(head, body, received, None).with(initial_age, kept);
-        // Put together before the lock is taken, because it may be long.
-        let content = match Partial::new(response, extent).with(older.as_deref(), self.shared.max_body) {
-            Combined::Part(part) => Content::Part(Arc::new(part)),
-            Combined::Whole(response) => Content::Stored(Arc::new(response)),
-        };
-        let shard = self.shared.flights.lock(key);
-        // Another part that came meanwhile stays: what is kept is one or the other, and never a mixture.
-        let as_it_was = self
-            .part_in_place(key, &variant)
-            .is_ok_and(|now| older.as_ref().map(Arc::as_ptr) == now.as_ref().map(Arc::as_ptr));
-        if !as_it_was || self.invalidations() != began {
-            return;
-        }
-        self.shared.store.put(&CacheKey::from(key), Slot { variant, content });
-        drop(shard);
-        self.shared.store.settle();
-    }
-
-    /// The part that is kept for a variant, if any; an error where more is.
-    fn part_in_place(&self, key: &[u8], variant: &Variant) -> Result<Option<Arc<Partial>>, WholeIsKept> {
-        let page = self.shared.store.peek(key);
-        match page.as_ref().and_then(|page| page.find(variant)) {
-            Some(Content::Stored(..)) => Err(WholeIsKept),
-            Some(Content::Part(older)) => Ok(Some(Arc::clone(older))),
-            Some(Content::Declined(..) | Content::Forgotten(_)) | None => Ok(None),
-        }
-    }
-
-    /// Heeds what the answer to a HEAD, asked for at `asked_at`, says of what is stored (RFC 9111 section 4.3.5): it is brought up
-    /// to date where the answer describes it, and forgotten where it contradicts it. It is left alone where nothing tells, where
-    /// `terms` has none, because the answer was for whoever asked, and where it is newer than the HEAD: stored since, or after
-    /// anything was invalidated. `began` is what [`Cache::invalidations`] said when the handler was asked.
-    pub fn freshen(
-        &self,
-        asked: &Asked<'_>,
-        (head, received): (&ResponseHead, Moment),
-        (asked_at, began): (Moment, u64),
-        terms: impl FnOnce(&StoredResponse) -> Option<Terms>,
-    ) {
-        self.introduce(asked.key);
-        let shard = self.shared.flights.lock(asked.key);
-        let Some(page) = self.shared.store.peek(asked.key) else { return };
-        let Some(slot) = page.select(&mut asked.selecting(), received) else { return };
-        let Content::Stored(response) = &slot.content else { return };
-        if response.received().monotonic > asked_at.monotonic {
-            return;
-        }
-        let Some(terms) = terms(response) else { return };
-        // Nobody knows what was made invalid while the HEAD was under way, so that counts which was before.
-        let before = response.record().map_or(Mark::default(), Record::began);
-        let record = self.shared.generations.record(address(asked.key), &terms.groups, &terms.tags, before);
-        // Compared once its labels are held: what comes later finds them.
-        if self.invalidations() != began {
-            return;
-        }
-        let page = match response.description(head) {
-            Description::Nothing => return,
-            Description::Another => page.without(&slot.variant),
-            Description::This => {
-                let initial_age = terms.initial_age.unwrap_or_else(|| age_value(head));
-                let variant = terms.variant.clone().unwrap_or_else(|| slot.variant.clone());
-                let fresh = response.renewed_without(&terms.unshared, head, received);
-                record.count_hits(response.hits());
-                let fresh = fresh.with(initial_age, terms.kept(record));
-                let content = Content::Stored(Arc::new(fresh));
-                page.without(&slot.variant).with(Slot { variant, content }, usize::MAX).0
-            }
-        };
-        self.shared.store.replace(CacheKey::from(asked.key), page);
-        drop(shard);
-        self.shared.store.settle();
     }
 
     /// The cache in figures.
@@ -512,26 +355,6 @@ impl<F: Clone> Cache<F> {
         self.shared.flights.len()
     }
 
-    /// What is fresh and in the language that the request wants most, though it was made for another.
-    fn in_the_language(
-        &self,
-        asked: &Asked<'_>,
-        page: &Page,
-        selecting: &mut Selecting<'_>,
-        now: Moment,
-    ) -> Option<Known> {
-        let slot = match asked.policy {
-            Policy::Window(..) => return None,
-            Policy::Origin(_) => page.select_by_language(selecting)?,
-        };
-        let Content::Stored(response) = &slot.content else { return None };
-        let validity = self.shared.validity(response, now);
-        match asked.policy.allowed(response, validity, asked.demands, now) {
-            Use::Fresh(ttl) => Some(Known::Fresh(Arc::clone(response), ttl)),
-            Use::Unwanted | Use::WhileRevalidating(_) | Use::AsAsked(_) | Use::Never => None,
-        }
-    }
-
     /// The variant that a request without a response probably asks for: by the fields in which the others of its page differ.
     fn expected(&self, asked: &Asked<'_>, in_flight: Option<&Variance>) -> Variant {
         match asked.policy {
@@ -540,77 +363,6 @@ impl<F: Clone> Cache<F> {
                 let page = self.shared.store.peek(asked.key);
                 let variance = page.as_ref().and_then(Page::variance).or(in_flight);
                 variance.map_or_else(Variant::default, |variance| Variant::of(variance, asked.request))
-            }
-        }
-    }
-
-    /// What a request gets of the page of its key.
-    fn known(&self, page: Option<Page>, asked: &Asked<'_>, selecting: &mut Selecting<'_>, now: Moment) -> Known {
-        let Some(page) = page else { return Known::Missing(Missing::Uri, None) };
-        let Some(slot) = page.select(selecting, now) else {
-            if let Some(known) = self.in_the_language(asked, &page, selecting, now) {
-                return known;
-            }
-            let missing = if page.holds_any() { Missing::Vary } else { Missing::Uri };
-            return Known::Missing(missing, None);
-        };
-        match &slot.content {
-            Content::Declined(reason, _) => Known::Declined(*reason, slot.variant.clone()),
-            Content::Part(_) => Known::Missing(Missing::Partial, None),
-            Content::Forgotten(_) => Known::Missing(Missing::Invalidated, None),
-            Content::Stored(response) => match self.shared.validity(response, now) {
-                // Not even good to ask with: what was forgotten helps nobody out.
-                Validity::Gone => Known::Missing(Missing::Invalidated, None),
-                validity @ (Validity::Valid | Validity::Stale(_)) => {
-                    usable(asked, (response, validity), &slot.variant, now)
-                }
-            },
-        }
-    }
-}
-
-/// What may be done with a stored response.
-fn usable(
-    asked: &Asked<'_>,
-    (response, validity): (&Arc<StoredResponse>, Validity),
-    variant: &Variant,
-    now: Moment,
-) -> Known {
-    let (response, trouble) = (Arc::clone(response), response.trouble());
-    let in_trouble = trouble.failures() > 0;
-    let missing = match validity {
-        Validity::Valid => Missing::Stale,
-        Validity::Stale(_) | Validity::Gone => Missing::Invalidated,
-    };
-    match asked.policy.allowed(&response, validity, asked.demands, now) {
-        Use::Fresh(ttl) => Known::Fresh(response, ttl),
-        Use::Unwanted => Known::Missing(Missing::Request, Some((response, variant.clone()))),
-        Use::AsAsked(staleness) => Known::Settled(response, staleness, StaleReason::Asked),
-        Use::WhileRevalidating(staleness) if in_trouble && !asked.policy.stale_in_trouble(staleness) => {
-            Known::Missing(missing, Some((response, variant.clone())))
-        }
-        // Whoever made it is making a newer one, and says so again until that is done.
-        Use::WhileRevalidating(staleness)
-            if response.kept().arrival == Arrival::Stale && response.resident(now) < SOON =>
-        {
-            Known::Settled(response, staleness, StaleReason::Revalidating)
-        }
-        Use::WhileRevalidating(staleness) if trouble.backing_off(now) => {
-            Known::Settled(response, staleness, StaleReason::Error)
-        }
-        Use::WhileRevalidating(staleness) => {
-            let reason = match validity {
-                _ if in_trouble => StaleReason::Error,
-                Validity::Valid => StaleReason::Revalidating,
-                Validity::Stale(_) | Validity::Gone => StaleReason::Invalidated,
-            };
-            Known::Stale(response, staleness, reason, variant.clone())
-        }
-        Use::Never => {
-            let despite = || asked.policy.despite(trouble.kind(), (&response, validity), asked.demands, now);
-            match trouble.backing_off(now).then(despite).flatten() {
-                Some(staleness) => Known::Settled(response, staleness, StaleReason::Error),
-                None => Known::Missing(missing, Some((response, variant.clone()))),
             }
         }
     }

@@ -449,7 +449,8 @@ impl<F: Clone> Filling<F> {
         let write = |mut room: &mut [u8]| {
             // The room is as long as both together: nobody but this writes to the body.
             self.streaming.body().copy_to(&mut room);
-            let _ = room.write_all(&last);
+            let written = room.write_all(&last);
+            debug_assert!(written.is_ok() && room.is_empty(), "the body is not as long as its room");
         };
         let length = usize::try_from(length).unwrap_or(usize::MAX);
         let stored = StoredResponse::written(self.head(), (length, write), self.streaming.received(), etag)
