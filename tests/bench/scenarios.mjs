@@ -1,7 +1,7 @@
 // What is measured. A scenario has
 //   title       for readers
 //   cannot      by server, why it is not measured there
-//   rounds      how many at most, where one takes long
+//   rounds      how many at most: fewer where one takes long or says much what another scenario does
 //   warm        false where a first round is like any other
 //   prepare     what the cache must hold, once for each server
 //   check       fails unless the server answers what is to be measured, so that no error page is
@@ -44,9 +44,10 @@ async function expectKept(server, path, options = {}) {
 }
 
 // The same URL again and again, out of the cache.
-function hits(title, path, options = {}) {
+function hits(title, path, { rounds, ...options } = {}) {
   return {
     title,
+    rounds,
     check: (server) => expectKept(server, path, options),
     measure: (server, context) => wrkRound(server, context, { path, headers: options.headers }),
   }
@@ -66,8 +67,8 @@ const MIXED_KEYS = 1000
 
 export const SCENARIOS = {
   'hit-1k': hits('hit, 1 KiB of JSON', '/hit/1k'),
-  'hit-64k': hits('hit, 64 KiB of JSON', '/hit/64k', { length: BODIES.large.length }),
-  'hit-304': hits('hit with If-None-Match, answered with 304', '/hit/304', { status: 304, length: 0, headers: { 'If-None-Match': '"bench"' } }),
+  'hit-64k': hits('hit, 64 KiB of JSON', '/hit/64k', { rounds: 2, length: BODIES.large.length }),
+  'hit-304': hits('hit with If-None-Match, answered with 304', '/hit/304', { rounds: 2, status: 304, length: 0, headers: { 'If-None-Match': '"bench"' } }),
 
   zipf: {
     title: 'hits among many keys, few of them popular (Zipf)',
@@ -105,6 +106,7 @@ export const SCENARIOS = {
 
   mixed: {
     title: `95 % hits among ${MIXED_KEYS} keys, 5 % misses`,
+    rounds: 2,
     prepare: async (server, context) => {
       if (server.caches) await fill({ port: server.ports.http, prefix: '/mixed/', count: MIXED_KEYS }, context)
     },
@@ -165,6 +167,7 @@ export const SCENARIOS = {
 
   tls: {
     title: 'hit of 1 KiB over TLS',
+    rounds: 2,
     cannot: { varnish: NO_TLS },
     check: (server) => expectKept(server, '/hit/1k', { fetch: (options) => askEncrypted(server.ports.tls, options) }),
     measure: (server, context) => wrkRound(server, context, { port: server.ports.tls, scheme: 'https', path: '/hit/1k' }),
@@ -180,6 +183,7 @@ export const SCENARIOS = {
 
   'tls-h2': {
     title: 'hit of 1 KiB over HTTP/2 with TLS',
+    rounds: 2,
     cannot: { varnish: NO_TLS },
     check: (server) => expectKept(server, '/hit/1k', { fetch: ({ path }) => askHttp2(server.ports.tls, path, 'https') }),
     measure: (server, context) => h2loadRound(server, context, { port: server.ports.tls, scheme: 'https', path: '/hit/1k' }),
