@@ -2,6 +2,9 @@
 
 use std::borrow::Borrow;
 
+use smallvec::SmallVec;
+
+use crate::memory::allocated;
 use crate::variance::{parts, put};
 
 /// How the visitor reached the gateway.
@@ -122,18 +125,27 @@ impl KeyParts<'_> {
     pub fn key(&self) -> CacheKey {
         let mut buffer = Vec::with_capacity(96 + self.path.len());
         self.write(&mut buffer);
-        CacheKey(buffer.into())
+        CacheKey::from(&*buffer)
     }
 }
 
+/// How many bytes of a key stand in the key itself: those of most. Each place in memory that a look-up has to go to costs it much
+/// among a million pages. With moka's counts they fill a size of the allocator.
+const AT_HAND: usize = 56;
+
 /// Identity of a page. Looked up by its bytes ([`KeyParts::write`]), so a look-up need not own one.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub struct CacheKey(Box<[u8]>);
+pub struct CacheKey(SmallVec<[u8; AT_HAND]>);
 
 impl CacheKey {
     /// The key's bytes.
     pub fn as_bytes(&self) -> &[u8] {
         &self.0
+    }
+
+    /// What its bytes take in memory beside itself.
+    pub(crate) fn apart(&self) -> usize {
+        if self.0.spilled() { allocated(self.0.len()) } else { 0 }
     }
 }
 
@@ -154,7 +166,7 @@ pub(crate) fn address(key: &[u8]) -> Option<Address<'_>> {
 
 impl From<&[u8]> for CacheKey {
     fn from(bytes: &[u8]) -> Self {
-        CacheKey(bytes.into())
+        CacheKey(SmallVec::from_slice(bytes))
     }
 }
 

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use crate::CacheKey;
-use crate::memory::{allocated, shared};
+use crate::memory::shared;
 use crate::page::{Page, Slot};
 
 /// Largest part of the capacity that the variants of one page may take.
@@ -17,7 +17,7 @@ const PAGE_SHARE: u64 = 4;
 /// What moka keeps of an entry beside the bytes of its key and what its page refers to. Measured with a million entries
 /// (`make bench-memory`): the key's and the value's place with their counts, what it knows of the entry, its place in the queue, and
 /// the slots of the table, of which up to half are free.
-const ENTRY_OVERHEAD: usize = 280;
+const ENTRY_OVERHEAD: usize = 328;
 
 /// Longest key that moka is given, in bytes. Its table keeps the keys of what was removed until it grows or is tidied, uncounted;
 /// so they must not be long. A longer key stands beside its page, and moka is given a short name for it.
@@ -103,10 +103,10 @@ impl Entry {
     fn weight(&self, key: &CacheKey) -> u32 {
         let size = match self {
             Entry::Named(page) => page.size(),
-            Entry::Long(long) => shared(size_of::<CacheKey>()) + allocated(long.0.as_bytes().len()) + long.1.size(),
+            Entry::Long(long) => shared(size_of::<CacheKey>()) + long.0.apart() + long.1.size(),
             Entry::Placeholder(weight) => return *weight,
         };
-        u32::try_from(ENTRY_OVERHEAD + allocated(key.as_bytes().len()) + size).unwrap_or(u32::MAX)
+        u32::try_from(ENTRY_OVERHEAD + key.apart() + size).unwrap_or(u32::MAX)
     }
 }
 
