@@ -92,8 +92,8 @@ impl<F: Clone> Hold<F> {
     /// What takes the place of another is as popular.
     fn inherit_hits(&self, content: &Content, page: &Page) {
         let old = page.find(&self.variant).and_then(Content::stored);
-        if let (Some(old), Some(record)) = (old, content.stored().and_then(StoredResponse::record)) {
-            record.count_hits(old.hits());
+        if let (Some(old), Some(new)) = (old, content.stored()) {
+            new.tally().count_hits(old.tally().hits());
         }
     }
 
@@ -186,8 +186,8 @@ pub struct Terms {
 impl Terms {
     /// What is kept beside a response of this record.
     pub(crate) fn kept(self, record: SharedRecord) -> Kept {
-        let Terms { sharing, recoding, dating, arrival, .. } = self;
-        Kept { record: Some(record), sharing, recoding, dating, arrival }
+        let Terms { sharing, recoding, dating, arrival, making, .. } = self;
+        Kept { record: Some(record), sharing, recoding, dating, arrival, making }
     }
 }
 

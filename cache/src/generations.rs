@@ -138,20 +138,13 @@ impl Generations {
         self.floor.load(Ordering::Acquire) > began.0
     }
 
-    /// What the invalidations have made of a response.
+    /// What the invalidations have made of a response of this record.
     pub(crate) fn validity(&self, record: &Record, now: Moment) -> Validity {
-        let latest = self.latest.load(Ordering::Acquire);
-        if latest <= record.checked.load(Ordering::Relaxed) {
-            return Validity::Valid;
-        }
         // A prefix gives way to marks on its paths, so it is looked for first.
         let by_prefix = self.by_prefix(record, now);
         let by_label = record.labels().iter().map(|label| label.validity(record.began(), now));
         match by_label.fold(by_prefix, Validity::and) {
-            Validity::Valid => {
-                record.checked.fetch_max(latest, Ordering::Relaxed);
-                Validity::Valid
-            }
+            Validity::Valid => Validity::Valid,
             Validity::Stale(since) => Validity::Stale(record.is_stale_since(since)),
             Validity::Gone => Validity::Gone,
         }

@@ -49,6 +49,7 @@ mod standing;
 mod store;
 mod stored;
 mod tags;
+mod tally;
 mod targeted;
 mod variance;
 mod word;

@@ -28,8 +28,6 @@ pub(crate) struct Record {
     registry: Arc<Registry>,
     labels: Labels,
     began: Mark,
-    /// The latest invalidation of which it is known that none up to it concerns this.
-    pub(crate) checked: AtomicU64,
     /// What is charged for its labels, in bytes.
     charge: AtomicU32,
     /// Number of pages in the store that hold it: the last, and those before it of which moka has not told yet that they are gone.
@@ -38,8 +36,6 @@ pub(crate) struct Record {
     unused: AtomicBool,
     /// When it was found to be stale first, as a reading of the monotonic clock in milliseconds, plus one; zero before.
     stale_since: AtomicU64,
-    /// How often it was asked for, and those before it.
-    hits: AtomicU64,
 }
 
 impl Record {
@@ -56,12 +52,10 @@ impl Record {
             registry: Arc::clone(registry),
             labels,
             began,
-            checked: AtomicU64::new(began.0),
             charge: AtomicU32::new(charge),
             places: AtomicU16::new(0),
             unused: AtomicBool::new(false),
             stale_since: AtomicU64::new(0),
-            hits: AtomicU64::new(0),
         })
     }
 
@@ -127,16 +121,6 @@ impl Record {
     pub(crate) fn first_use(&self) -> bool {
         // Looked at first: most who ask are not the first.
         self.is_unused() && self.unused.swap(false, Ordering::AcqRel)
-    }
-
-    /// How often it was asked for.
-    pub(crate) fn hits(&self) -> u64 {
-        self.hits.load(Ordering::Relaxed)
-    }
-
-    /// It was asked for so often.
-    pub(crate) fn count_hits(&self, more: u64) {
-        self.hits.fetch_add(more, Ordering::Relaxed);
     }
 
     /// What is charged for it, in bytes.

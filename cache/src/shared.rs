@@ -31,9 +31,18 @@ pub(crate) struct Shared<F> {
 }
 
 impl<F: Clone> Shared<F> {
-    /// What the invalidations have made of a stored response.
+    /// What the invalidations have made of a stored response. That none up to the latest concerns it is found out once.
     pub(crate) fn validity(&self, response: &StoredResponse, now: Moment) -> Validity {
-        response.record().map_or(Validity::Valid, |record| self.generations.validity(record, now))
+        // Read before the labels are: what comes in between may have been missed.
+        let latest = self.generations.now();
+        if response.tally().is_valid_up_to(latest) {
+            return Validity::Valid;
+        }
+        let validity = response.record().map_or(Validity::Valid, |record| self.generations.validity(record, now));
+        if validity == Validity::Valid {
+            response.tally().note_valid_up_to(latest);
+        }
+        validity
     }
 
     /// Has labels charged anew where what shared them is gone.

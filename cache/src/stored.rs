@@ -11,6 +11,8 @@ use crate::moment::Span;
 use crate::page::Trouble;
 use crate::record::{Record, SharedRecord};
 use crate::representation::Tagging;
+use crate::standing::Mark;
+use crate::tally::Tally;
 use crate::word::{KeptWord, Word, age_value, expires};
 use crate::{
     CDN_CACHE_CONTROL, CacheControl, Coding, EVERGATE_CACHE_CONTROL, Fields, Heed, Moment, Representation,
@@ -33,6 +35,7 @@ pub struct StoredResponse {
     kept: Kept,
     /// How its revalidations fare.
     trouble: Trouble,
+    tally: Tally,
 }
 
 /// What few responses have.
@@ -59,6 +62,8 @@ pub(crate) struct Kept {
     pub(crate) dating: Dating,
     /// Whether it was fresh when it came.
     pub(crate) arrival: Arrival,
+    /// Why it was made.
+    pub(crate) making: Making,
 }
 
 /// Whether a response was fresh when it came, by the word of a cache in its handler or on the way.
@@ -177,12 +182,14 @@ impl StoredResponse {
             word,
             kept: Kept::default(),
             trouble: Trouble::default(),
+            tally: Tally::default(),
         }
     }
 
     /// The same with another age of arrival, and with what is kept beside it.
     pub(crate) fn with(self, initial_age: Duration, kept: Kept) -> StoredResponse {
-        let mut with = StoredResponse { initial_age: initial_age.into(), kept, ..self };
+        let tally = Tally::since(kept.record.as_ref().map_or(Mark::default(), |record| record.began()));
+        let mut with = StoredResponse { initial_age: initial_age.into(), kept, tally, ..self };
         if with.recoding() == Recoding::Never
             && let Some(aside) = &mut with.aside
         {
@@ -418,14 +425,12 @@ impl StoredResponse {
 
     /// How often visitors were answered with it, and with what was stored in its place before.
     pub fn hits(&self) -> u64 {
-        self.record().map_or(0, |record| record.hits())
+        self.tally.hits()
     }
 
     /// A visitor is answered with it. Whoever looks it up for another reason does not count.
     pub fn count_hit(&self) {
-        if let Some(record) = self.record() {
-            record.count_hits(1);
-        }
+        self.tally.count_hits(1);
     }
 
     /// When its fetch began, and the labels by which it is forgotten.
@@ -435,12 +440,12 @@ impl StoredResponse {
 
     /// Whether it was made before anybody asked, and is served for the first time now: true once.
     pub fn first_use(&self) -> bool {
-        self.record().is_some_and(Record::first_use)
+        self.kept.making == Making::Ahead && self.record().is_some_and(Record::first_use)
     }
 
     /// Whether it was made before anybody asked, and has not been served yet. Looking is no use of it.
     pub fn is_unused(&self) -> bool {
-        self.record().is_some_and(Record::is_unused)
+        self.kept.making == Making::Ahead && self.record().is_some_and(Record::is_unused)
     }
 
     /// When its head arrived; by the wall clock to the second, as dates in fields are.
@@ -456,6 +461,11 @@ impl StoredResponse {
     /// How its revalidations fare.
     pub(crate) fn trouble(&self) -> &Trouble {
         &self.trouble
+    }
+
+    /// What every look at it reads or counts.
+    pub(crate) fn tally(&self) -> &Tally {
+        &self.tally
     }
 
     /// What is kept beside it.

@@ -130,8 +130,8 @@ impl<F: Clone> Cache<F> {
                 let initial_age = terms.initial_age.unwrap_or_else(|| age_value(head));
                 let variant = terms.variant.clone().unwrap_or_else(|| slot.variant.clone());
                 let fresh = response.renewed_without(&terms.unshared, head, received);
-                record.count_hits(response.hits());
                 let fresh = fresh.with(initial_age, terms.kept(record));
+                fresh.tally().count_hits(response.hits());
                 let content = Content::Stored(Arc::new(fresh));
                 page.without(&slot.variant).with(Slot { variant, content }, usize::MAX).0
             }

@@ -324,19 +324,6 @@ fn a_prefix_that_is_said_again_takes_no_more_room() {
     assert_eq!((prefixes.len(), prefixes.of(b"blog", b"/a/b").count(), prefixes.of(b"blog", b"/b").count()), (1, 1, 0));
 }
 
-/// What was found valid once is found so by two numbers until something else is invalidated.
-#[test]
-fn what_does_not_concern_a_response_is_looked_at_once() {
-    let generations = Generations::new();
-    let record = stored(&generations, "shop", "/a", &["a"]);
-    forget(&generations, everywhere(tag("b")));
-    assert_eq!(generations.validity(&record, at(0)), Validity::Valid);
-    assert_eq!(record.checked.load(std::sync::atomic::Ordering::Relaxed), generations.now().0);
-    forget(&generations, everywhere(tag("a")));
-    assert_eq!(generations.validity(&record, at(0)), Validity::Gone);
-    assert_eq!(generations.validity(&record, at(0)), Validity::Gone, "and stays so");
-}
-
 #[test]
 fn an_upstream_that_comes_later_is_newer() {
     let generations = Generations::new();

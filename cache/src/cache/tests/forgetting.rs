@@ -8,7 +8,9 @@ use proptest::prelude::*;
 use super::{WINDOWS, at, head, key_of, look};
 use crate::cache::{Cache, Lookup};
 use crate::standing::Validity;
-use crate::{Count, Fill, Forgetting, Moment, Pushed, Selection, StaleReason, Tags, Terms, What, Window, Windows};
+use crate::{
+    Count, Fill, Forgetting, Moment, Pushed, Selection, StaleReason, StoredResponse, Tags, Terms, What, Window, Windows,
+};
 
 /// Nothing goes by itself.
 const FOR_EVER: Windows = Windows { revalidate: Window::Forever, expire: Duration::MAX, ..WINDOWS };
@@ -245,6 +247,28 @@ fn promise_4_a_tag_is_held_for_a_fill_whose_page_was_changed() {
 }
 
 /// What a fill brings that lost against an invalidation never takes the place of what came after.
+/// What was found valid once is found so by two numbers until something else is invalidated.
+#[test]
+fn what_does_not_concern_a_response_is_looked_at_once() {
+    let (cache, key) = (Cache::new(1 << 20, 1 << 16), key(0));
+    let Lookup::Miss { fill, .. } = look(&cache, &key, "en", FOR_EVER, at(0)) else { panic!("it is there") };
+    let filling = fill.begin(head(200, &[]), at(0), tagged("a")).unwrap();
+    assert_eq!(filling.finish(Bytes::from_static(b"x"), at(0)), Pushed::Kept);
+    let hit = || match look(&cache, &key, "en", FOR_EVER, at(0)) {
+        Lookup::Hit { response, .. } => Some(response),
+        Lookup::Stale { .. } | Lookup::Collapsed { .. } | Lookup::Miss { .. } | Lookup::Pass(_) => None,
+    };
+    let is_known = |response: &StoredResponse| response.tally().is_valid_up_to(cache.shared.generations.now());
+    let response = hit().unwrap();
+    assert!(is_known(&response), "it is newer than all that was invalidated");
+    delete(&cache, "b");
+    assert!(!is_known(&response));
+    assert!(hit().is_some_and(|response| is_known(&response)));
+    delete(&cache, "a");
+    assert!(hit().is_none() && !is_known(&response));
+    assert!(hit().is_none() && !is_known(&response), "and stays so");
+}
+
 #[test]
 fn promise_4_what_is_outdated_replaces_nothing_newer() {
     let outdated: [fn(Fill<&'static str>); 3] = [
