@@ -1,15 +1,15 @@
-use std::io::{ErrorKind, Read};
+use std::io::{ErrorKind, IoSlice, Read};
 use std::net::TcpStream as Visitor;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::task::{Context, Wake, Waker};
+use std::task::{Context, Poll, Wake, Waker};
 use std::time::Duration;
 
 use tokio::io::{AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::TcpListener;
 
-use super::MOST;
+use super::{Batch, MOST};
 use crate::connection::socket::Socket;
 use crate::connection::transport::Transport;
 
@@ -89,9 +89,63 @@ async fn whoever_flushes_is_woken_once_to_look_again() {
     }
     assert_eq!(woken.0.load(Ordering::Relaxed), 1);
     look(&mut transport).await;
-    // And there is nothing to wake it for.
+    // And there is nothing to wake it for, until there is more.
     assert!(Pin::new(&mut transport).poll_flush(cx).is_ready());
     assert_eq!(woken.0.load(Ordering::Relaxed), 1);
+    assert!(Pin::new(&mut transport).poll_write(cx, b"a frame").is_ready());
+    assert!(Pin::new(&mut transport).poll_flush(cx).is_ready());
+    assert_eq!(woken.0.load(Ordering::Relaxed), 2);
+}
+
+#[tokio::test]
+async fn what_does_not_fit_together_goes_out_at_once() {
+    let (mut visitor, mut transport) = connected().await;
+    transport.write_all(&[b'a'; MOST]).await.unwrap();
+    assert_eq!(received(&mut visitor), b"");
+    transport.write_all(b"b").await.unwrap();
+    assert_eq!(received(&mut visitor), [b'a'; MOST]);
+    let long = [b'c'; MOST + 1];
+    transport.write_all(&long).await.unwrap();
+    assert_eq!(received(&mut visitor), [b"b", &long[..]].concat());
+}
+
+#[tokio::test]
+async fn what_the_socket_takes_later_goes_out_later() {
+    let (mut visitor, mut transport) = connected().await;
+    let cx = &mut Context::from_waker(Waker::noop());
+    // As much as the sockets hold, and more that is due.
+    let mut sent = Vec::new();
+    for letter in (b'a'..=b'z').cycle() {
+        let frame = [letter; MOST];
+        match Pin::new(&mut transport).poll_write(cx, &frame) {
+            Poll::Ready(written) => sent.extend_from_slice(&frame[..written.unwrap()]),
+            Poll::Pending => break,
+        }
+    }
+    assert!(Pin::new(&mut transport).poll_flush(cx).is_ready());
+    look(&mut transport).await;
+    let mut all = Vec::new();
+    let reading = async {
+        while all.len() < sent.len() {
+            all.extend(received(&mut visitor));
+            look(&mut transport).await;
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::time::timeout(BOUND, reading).await.expect("all of it comes");
+    assert!(all == sent);
+}
+
+#[tokio::test]
+async fn what_has_gone_out_takes_no_room() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let _visitor = Visitor::connect(listener.local_addr().unwrap()).unwrap();
+    let (mut socket, mut batch) = (Socket::Plain(listener.accept().await.unwrap().0), Batch::default());
+    let cx = &mut Context::from_waker(Waker::noop());
+    assert!(batch.poll_write(&mut socket, cx, &[IoSlice::new(b"a frame")]).is_ready());
+    assert_eq!(batch.kept.capacity(), MOST);
+    assert!(batch.poll_all(&mut socket, cx).is_ready());
+    assert_eq!(batch.kept.capacity(), 0);
 }
 
 #[tokio::test]
