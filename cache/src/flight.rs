@@ -187,7 +187,13 @@ impl<F: Clone> Flight<F> {
 
     /// What the invalidations since it began make of what it brings.
     pub(crate) fn validity(&self, now: Moment) -> Validity {
-        if self.generations.lost(self.began()) { Validity::Gone } else { self.generations.validity(self.record(), now) }
+        if self.generations.lost(self.began()) {
+            Validity::Gone
+        } else if self.generations.now() <= self.began() {
+            Validity::Valid
+        } else {
+            self.generations.validity(self.record(), now)
+        }
     }
 
     /// Whether its generation was over when somebody came to wait for it.

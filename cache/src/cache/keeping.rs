@@ -13,7 +13,7 @@ use crate::key::address;
 use crate::page::{Content, Slot};
 use crate::partial::Combined;
 use crate::record::Record;
-use crate::standing::Mark;
+use crate::standing::{Mark, Validity};
 use crate::stored::{Description, Kept, StoredResponse};
 use crate::word::age_value;
 use crate::{CacheKey, Coding, Extent, Groups, Moment, Partial, Recoding, ResponseHead, Tags, Use, Variant};
@@ -68,8 +68,10 @@ impl<F: Clone> Cache<F> {
         head.fields.remove(&CONTENT_RANGE);
         let kept = Kept { record: Some(record), ..Kept::default() };
         let response = StoredResponse::new(head, body, received, None).with(initial_age, kept);
+        // What was deleted is good for nothing any more, though it may not be swept away yet.
+        let good = older.as_deref().filter(|older| self.shared.validity(older.response(), received) != Validity::Gone);
         // Put together before the lock is taken, because it may be long.
-        let content = match Partial::new(response, extent).with(older.as_deref(), self.shared.max_body) {
+        let content = match Partial::new(response, extent).with(good, self.shared.max_body) {
             Combined::Part(part) => Content::Part(Arc::new(part)),
             Combined::Whole(response) => Content::Stored(Arc::new(response)),
         };

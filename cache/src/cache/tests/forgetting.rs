@@ -246,7 +246,6 @@ fn promise_4_a_tag_is_held_for_a_fill_whose_page_was_changed() {
     assert_eq!(told, ["unrelated"], "it would be what was deleted before it was asked for");
 }
 
-/// What a fill brings that lost against an invalidation never takes the place of what came after.
 /// What was found valid once is found so by two numbers until something else is invalidated.
 #[test]
 fn what_does_not_concern_a_response_is_looked_at_once() {
@@ -269,6 +268,7 @@ fn what_does_not_concern_a_response_is_looked_at_once() {
     assert!(hit().is_none() && !is_known(&response), "and stays so");
 }
 
+/// What a fill brings that lost against an invalidation never takes the place of what came after.
 #[test]
 fn promise_4_what_is_outdated_replaces_nothing_newer() {
     let outdated: [fn(Fill<&'static str>); 3] = [

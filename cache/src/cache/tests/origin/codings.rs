@@ -107,3 +107,22 @@ fn a_coding_that_is_made_during_a_refresh_stays() {
         ("gzip", true)
     );
 }
+
+/// Whatever is made or learned of a response, and whatever takes its place, it is as popular as it was.
+#[test]
+fn hits_count_on() {
+    let mut site = Site::new();
+    let hits = |site: &Site, second| site.stored(PAGE, PLAIN, at(second)).hits();
+    site.play(&[(0, Ask(PAGE, PLAIN, "miss uri")), (0, Answer(200, &[MINUTE, TAGGED, TEXT], "one"))]);
+    let one = site.stored(PAGE, PLAIN, at(0));
+    one.count_hit();
+    one.count_hit();
+    assert!(site.cache.keep_coding(PAGE.as_bytes(), &one, Coding::Gzip, &Bytes::from_static(b"gzip")));
+    assert_eq!(hits(&site, 0), 2, "with a coding");
+    site.play(&[(60, Ask(PAGE, PLAIN, "miss stale old=one")), (60, Confirm(&[]))]);
+    assert_eq!(hits(&site, 60), 2, "confirmed");
+    site.play(&[(70, Head(PAGE, PLAIN, &[TAGGED]))]);
+    assert_eq!(hits(&site, 70), 2, "confirmed by a HEAD");
+    site.play(&[(130, Ask(PAGE, PLAIN, "miss stale old=one")), (130, Answer(200, &[MINUTE], "two"))]);
+    assert_eq!(hits(&site, 130), 2, "another");
+}

@@ -81,6 +81,14 @@ fn promise_4_an_invalidation_beats_a_part() {
         keep_part(&site, EN, (5, 10), &[MINUTE, ("etag", "\"2\"")], site.cache.invalidations(), at(0));
         assert_eq!(part(&site, EN, at(0)).as_deref(), Some("56789 ttl=60"), "{invalidate:?}");
     }
+    // Nor for more of the same, as long as it is not swept away.
+    let mut site = Site::new();
+    keep_part(&site, EN, (0, 5), FIELDS, 0, at(0));
+    let unswept = site.cache.unswept();
+    site.play(&[(0, ForgetGroups("\"x\""))]);
+    keep_part(&site, EN, (5, 10), FIELDS, site.cache.invalidations(), at(0));
+    drop(unswept);
+    assert_eq!(part(&site, EN, at(0)).as_deref(), Some("56789 ttl=60"));
     // A body that is not as long as it was said to be is none, and none is longer than bodies may be.
     let site = Site { cache: Cache::new(1 << 20, 4), ..Site::new() };
     keep_part(&site, EN, (0, 5), FIELDS, 0, at(0));
