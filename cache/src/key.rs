@@ -129,12 +129,12 @@ impl KeyParts<'_> {
     }
 }
 
-/// How many bytes of a key stand in the key itself: those of most. Each place in memory that a look-up has to go to costs it much
-/// among a million pages. With moka's counts they fill a size of the allocator.
+/// How many bytes of a key stand in the key itself: all of most keys. Each place in memory that a look-up has to go to costs it much
+/// among a million pages. With its length and moka's counts a key takes 80 bytes, which is a size of the allocator.
 const AT_HAND: usize = 56;
 
 /// Identity of a page. Looked up by its bytes ([`KeyParts::write`]), so a look-up need not own one.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[derive(Debug, PartialEq, Eq, Hash)]
 pub struct CacheKey(SmallVec<[u8; AT_HAND]>);
 
 impl CacheKey {
@@ -145,7 +145,7 @@ impl CacheKey {
 
     /// What its bytes take in memory beside itself.
     pub(crate) fn apart(&self) -> usize {
-        if self.0.spilled() { allocated(self.0.len()) } else { 0 }
+        if self.0.spilled() { allocated(self.0.capacity()) } else { 0 }
     }
 }
 
@@ -167,6 +167,13 @@ pub(crate) fn address(key: &[u8]) -> Option<Address<'_>> {
 impl From<&[u8]> for CacheKey {
     fn from(bytes: &[u8]) -> Self {
         CacheKey(SmallVec::from_slice(bytes))
+    }
+}
+
+impl Clone for CacheKey {
+    /// What stands apart is as long as it must be, which a copy of the list would not be.
+    fn clone(&self) -> Self {
+        CacheKey::from(self.as_bytes())
     }
 }
 

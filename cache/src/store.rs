@@ -14,9 +14,9 @@ use crate::page::{Page, Slot};
 /// Largest part of the capacity that the variants of one page may take.
 const PAGE_SHARE: u64 = 4;
 
-/// What moka keeps of an entry beside the bytes of its key and what its page refers to. Measured with a million entries
-/// (`make bench-memory`): the key's and the value's place with their counts, what it knows of the entry, its place in the queue, and
-/// the slots of the table, of which up to half are free.
+/// What moka keeps of an entry beside what its page refers to and the bytes of a key that stand apart. Measured with a million
+/// entries (`make bench-memory`): the key with its counts and the bytes at hand, the value's place with its counts, what it knows of
+/// the entry, its place in the queue, and the slots of the table, of which up to half are free.
 const ENTRY_OVERHEAD: usize = 328;
 
 /// Longest key that moka is given, in bytes. Its table keeps the keys of what was removed until it grows or is tidied, uncounted;

@@ -463,7 +463,7 @@ impl StoredResponse {
         &self.trouble
     }
 
-    /// What every look at it reads or counts.
+    /// What every hit reads or counts.
     pub(crate) fn tally(&self) -> &Tally {
         &self.tally
     }

@@ -1,5 +1,5 @@
-//! What every look at a stored response reads or counts. It stands in the response itself: among a million pages, each place elsewhere
-//! that a hit has to look at costs it more than all that is reckoned with there.
+//! What every hit reads or counts of a stored response. It stands in the response itself: among a million pages, each further place in
+//! memory costs a hit more than what it does there.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -10,12 +10,12 @@ use crate::standing::Mark;
 pub(crate) struct Tally {
     /// The latest invalidation of which it is known that none up to it concerns the response.
     valid_up_to: AtomicU64,
-    /// How often the response was asked for, and those before it.
+    /// How often visitors were answered with the response, and with those before it.
     hits: AtomicU64,
 }
 
 impl Tally {
-    /// Of a response whose fetch began at `began`, for which nobody has asked.
+    /// Of a response whose fetch began at `began`, and with which nobody was answered.
     pub(crate) fn since(began: Mark) -> Tally {
         Tally { valid_up_to: AtomicU64::new(began.0), hits: AtomicU64::new(0) }
     }
@@ -30,12 +30,12 @@ impl Tally {
         self.valid_up_to.fetch_max(mark.0, Ordering::Relaxed);
     }
 
-    /// How often the response was asked for.
+    /// How often visitors were answered with the response, and with those before it.
     pub(crate) fn hits(&self) -> u64 {
         self.hits.load(Ordering::Relaxed)
     }
 
-    /// It was asked for so often.
+    /// So many more were.
     pub(crate) fn count_hits(&self, more: u64) {
         self.hits.fetch_add(more, Ordering::Relaxed);
     }

@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use proptest::prelude::*;
 
 use super::{CacheKey, KeyParts, Regime, Scheme, Site};
+use crate::memory::shared;
 
 const SITE: Site<'static> = Site { generation: "g1", upstream: "demo", scheme: Scheme::Http, host: Some("a.example") };
 
@@ -149,5 +150,18 @@ proptest! {
         let one = (by_origin, format!("{generation}{letter}"), upstream.clone(), secure, host.clone(), path.clone(), query.clone(), cookies.clone(), form.clone());
         let other = (by_origin, generation, format!("{letter}{upstream}"), secure, host, path, query, cookies, form);
         prop_assert_ne!(key(&one), key(&other));
+    }
+}
+
+/// There is one for each page and what stands apart is charged for, so neither is to grow unseen.
+#[test]
+fn a_key_takes_no_more_than_it_must() {
+    // With its counts it is one size of the allocator.
+    assert_eq!(shared(size_of::<CacheKey>()), 80);
+    for (length, apart) in [(0, 0), (40, 0), (56, 0), (57, 64), (70, 80), (129, 160), (300, 320)] {
+        let key = CacheKey::from(&*vec![b'k'; length]);
+        let copy = key.clone();
+        assert_eq!((key.apart(), copy.apart()), (apart, apart), "{length}");
+        assert_eq!((copy.as_bytes().len(), copy == key), (length, true));
     }
 }
