@@ -35,7 +35,7 @@ HOST     = $(shell rustc -vV | sed -n 's/^host: //p')
 TRAINING = hit-1k hit-64k hit-304 pass miss mixed storm upload download h2c tls tls-h2
 TRAINED  = cargo build --locked --release -p evergate --target $(HOST) --target-dir
 
-build-pgo: setup-build setup-bench setup-profdata ## build the release binary by a profile of its work, for less CPU, in 20 minutes
+build-pgo: setup-build setup-bench setup-profdata ## build the release binary by a profile of its work, for less CPU, in ten minutes
 	rm -rf "$(PGO)/seen" && mkdir -p "$(PGO)/seen"
 	CARGO_ENCODED_RUSTFLAGS="-Cprofile-generate=$(PGO)/seen" $(TRAINED) "$(PGO)/train"
 	EVERGATE_BIN="$(PGO)/train/$(HOST)/release/evergate" node $(BENCH)/run.mjs --servers evergate --rounds 1 --scenarios "$(TRAINING)" --output "$(PGO)/training"
