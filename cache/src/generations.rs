@@ -144,9 +144,8 @@ impl Generations {
         let by_prefix = self.by_prefix(record, now);
         let by_label = record.labels().iter().map(|label| label.validity(record.began(), now));
         match by_label.fold(by_prefix, Validity::and) {
-            Validity::Valid => Validity::Valid,
             Validity::Stale(since) => Validity::Stale(record.is_stale_since(since)),
-            Validity::Gone => Validity::Gone,
+            validity @ (Validity::Valid | Validity::Gone) => validity,
         }
     }
 
